@@ -1,0 +1,216 @@
+//! One value a key: reads like a map that is durable.
+
+use crate::{
+    key::{Key, StateKey, StateValue},
+    table::ValueTable,
+};
+use gress_core::Result;
+use std::{
+    cell::{Ref, RefCell, RefMut},
+    ops::{Deref, DerefMut},
+    rc::Rc,
+};
+
+/// One value a key. Every call is about the key it is given; a key without a value has none until one is set.
+///
+/// ```
+/// # use gress_state::{Key, ValueState};
+/// # use gress_core::Result;
+/// fn count(seen: &mut ValueState<String, u64>, key: &Key<String>) -> Result<u64> {
+///     let mut n = seen.entry(key)?.or_insert(0);
+///     *n += 1;
+///     Ok(*n)
+/// }
+/// ```
+pub struct ValueState<K, V> {
+    table: Rc<RefCell<ValueTable<K, V>>>,
+}
+
+impl<K: StateKey, V: StateValue> ValueState<K, V> {
+    pub(crate) fn new(table: Rc<RefCell<ValueTable<K, V>>>) -> Self {
+        ValueState { table }
+    }
+
+    /// The value of `key`, borrowed. Drop it, or use [`ValueState::get_cloned`] or [`ValueState::take`], before writing
+    /// to the same handle.
+    ///
+    /// # Errors
+    /// Those of the store, where the value must be loaded.
+    #[inline]
+    pub fn get(&self, key: &Key<K>) -> Result<Option<Read<'_, V>>> {
+        let table = self.table.borrow();
+        if let Some(at) = table.live.find(key) {
+            return Ok(Ref::filter_map(table, |t| t.live.value(at)).ok().map(Read));
+        }
+        if !table.cold.spilled() {
+            return Ok(None);
+        }
+        drop(table);
+        self.get_cold(key)
+    }
+
+    #[cold]
+    fn get_cold(&self, key: &Key<K>) -> Result<Option<Read<'_, V>>> {
+        let found = {
+            let ValueTable { live, cold } = &mut *self.table.borrow_mut();
+            live.find_or_load(key, cold)?
+        };
+        let Some(at) = found else { return Ok(None) };
+        Ok(Ref::filter_map(self.table.borrow(), |t| t.live.value(at)).ok().map(Read))
+    }
+
+    /// A clone of the value of `key`, which holds no borrow of the handle.
+    ///
+    /// # Errors
+    /// As [`ValueState::get`].
+    pub fn get_cloned(&self, key: &Key<K>) -> Result<Option<V>>
+    where
+        V: Clone,
+    {
+        Ok(self.get(key)?.map(|value| value.clone()))
+    }
+
+    /// Sets the value of `key`, without reading the one before.
+    ///
+    /// # Errors
+    /// A value before that the checkpoint under way needs and that cannot be encoded.
+    #[inline]
+    pub fn set(&mut self, key: &Key<K>, value: V) -> Result<()> {
+        let ValueTable { live, cold } = &mut *self.table.borrow_mut();
+        live.set(key, value, cold)
+    }
+
+    /// Changes the value of `key` in place if there is one; `true` if there was.
+    ///
+    /// # Errors
+    /// As [`ValueState::get`] and [`ValueState::set`].
+    #[inline]
+    pub fn update(&mut self, key: &Key<K>, change: impl FnOnce(&mut V)) -> Result<bool> {
+        let ValueTable { live, cold } = &mut *self.table.borrow_mut();
+        let Some(at) = live.find_or_load(key, cold)? else { return Ok(false) };
+        live.touch(at, cold)?;
+        let Some(value) = live.value_mut(at) else { return Ok(false) };
+        change(value);
+        live.mark(at);
+        Ok(true)
+    }
+
+    /// Removes the value of `key` and gives it.
+    ///
+    /// # Errors
+    /// As [`ValueState::get`] and [`ValueState::set`].
+    pub fn take(&mut self, key: &Key<K>) -> Result<Option<V>> {
+        let ValueTable { live, cold } = &mut *self.table.borrow_mut();
+        match live.find_or_load(key, cold)? {
+            Some(at) => live.remove(at, cold),
+            None => Ok(None),
+        }
+    }
+
+    /// Removes the value of `key`, without reading it from the store.
+    ///
+    /// # Errors
+    /// As [`ValueState::set`].
+    pub fn remove(&mut self, key: &Key<K>) -> Result<()> {
+        let ValueTable { live, cold } = &mut *self.table.borrow_mut();
+        match live.find(key) {
+            Some(at) => live.remove(at, cold).map(drop),
+            None if cold.spilled() => {
+                live.remove_blindly(key);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The place of `key`, to fill or change.
+    ///
+    /// # Errors
+    /// As [`ValueState::get`] and [`ValueState::set`].
+    #[inline]
+    pub fn entry<'a>(&'a mut self, key: &'a Key<K>) -> Result<Entry<'a, K, V>> {
+        let mut table = self.table.borrow_mut();
+        let ValueTable { live, cold } = &mut *table;
+        let at = live.find_or_load(key, cold)?;
+        if let Some(at) = at {
+            live.touch(at, cold)?;
+        }
+        Ok(Entry { table, key, at })
+    }
+}
+
+/// A borrowed value.
+pub struct Read<'a, V>(Ref<'a, V>);
+
+impl<V> Deref for Read<'_, V> {
+    type Target = V;
+    #[inline]
+    fn deref(&self) -> &V {
+        &self.0
+    }
+}
+
+/// The place of one key in a [`ValueState`].
+pub struct Entry<'a, K, V> {
+    table: RefMut<'a, ValueTable<K, V>>,
+    key: &'a Key<K>,
+    at: Option<u32>,
+}
+
+impl<'a, K: StateKey, V: StateValue> Entry<'a, K, V> {
+    /// The value, set to `default` if there is none.
+    #[inline]
+    pub fn or_insert(self, default: V) -> Write<'a, K, V> {
+        self.or_insert_with(|| default)
+    }
+
+    /// The value, set to `V::default()` if there is none.
+    #[inline]
+    pub fn or_default(self) -> Write<'a, K, V>
+    where
+        V: Default,
+    {
+        self.or_insert_with(V::default)
+    }
+
+    /// The value, set to what `default` gives if there is none.
+    #[inline]
+    pub fn or_insert_with(mut self, default: impl FnOnce() -> V) -> Write<'a, K, V> {
+        let live = &mut self.table.live;
+        let at = match self.at {
+            Some(at) => {
+                if live.value(at).is_none() {
+                    live.fill(at, default());
+                }
+                at
+            }
+            None => live.insert_new(self.key, default(), false),
+        };
+        Write { table: self.table, at }
+    }
+}
+
+/// A value that may be changed: it counts as changed once it is borrowed mutably, not before.
+pub struct Write<'a, K, V> {
+    table: RefMut<'a, ValueTable<K, V>>,
+    at: u32,
+}
+
+impl<K: StateKey, V: StateValue> Deref for Write<'_, K, V> {
+    type Target = V;
+    #[inline]
+    #[expect(clippy::expect_used, reason = "an entry that was filled stays filled while it is borrowed")]
+    fn deref(&self) -> &V {
+        self.table.live.value(self.at).expect("the entry was filled")
+    }
+}
+
+impl<K: StateKey, V: StateValue> DerefMut for Write<'_, K, V> {
+    #[inline]
+    #[expect(clippy::expect_used, reason = "an entry that was filled stays filled while it is borrowed")]
+    fn deref_mut(&mut self) -> &mut V {
+        let live = &mut self.table.live;
+        live.mark(self.at);
+        live.value_mut(self.at).expect("the entry was filled")
+    }
+}

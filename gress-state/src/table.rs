@@ -1,0 +1,95 @@
+//! The table of live values: typed entries in front of a store, one hash table per state and window.
+//!
+//! ```text
+//!            hit: a Rust value                     ┌──────────── spill: sorted run ──────────▶ store
+//!  handle ──────────────────▶ Live<K, V> ──────────┤                                            │
+//!            miss: load ◀──────────────────────────│───────────────────────── get ◀─────────────┘
+//!                                                  └── seal: unsorted entries ──▶ run of the checkpoint
+//! ```
+//!
+//! A barrier seals by *epoch*: it only counts the epoch up, in constant time. What was changed in an older epoch is then
+//! encoded in slices between batches, and an entry that is touched before its slice is encoded first. So the sealed
+//! content is that of the barrier, and no barrier waits for a million entries.
+
+mod cold;
+mod live;
+mod timers;
+mod values;
+mod windows;
+
+pub use cold::TaskBackend;
+pub(crate) use cold::Cold;
+pub(crate) use timers::TimerTable;
+pub(crate) use values::ValueTable;
+pub(crate) use windows::{Firing, WindowTable};
+
+use crate::run::{RunCursor, UnsortedRun};
+use gress_core::{Result, StateName};
+
+/// What a task does with one of its states without knowing its types.
+pub trait StateTable {
+    /// The state's name.
+    fn name(&self) -> &StateName;
+
+    /// What a manifest says of the state.
+    fn describe(&self) -> StateDescription;
+
+    /// Marks all that was changed since the last seal as the content of this one. Constant time; ends a seal that is
+    /// still under way first.
+    ///
+    /// # Errors
+    /// A value that cannot be encoded.
+    fn begin_seal(&mut self) -> Result<()>;
+
+    /// Encodes up to `max` entries of the seal; `true` when all are.
+    ///
+    /// # Errors
+    /// A value that cannot be encoded.
+    fn seal_slice(&mut self, max: usize) -> Result<bool>;
+
+    /// The sealed entries, once [`StateTable::seal_slice`] has said that all are encoded.
+    fn take_sealed(&mut self) -> UnsortedRun;
+
+    /// Fills the state from the merged content of a checkpoint: into the table while it has less than `budget` bytes,
+    /// then into the store.
+    ///
+    /// # Errors
+    /// Content that does not decode as this state, and the errors of the store.
+    fn restore(&mut self, content: &mut dyn RunCursor, budget: usize) -> Result<()>;
+
+    /// Memory that the live values take, by estimate.
+    fn memory_bytes(&self) -> usize;
+
+    /// Live entries, known-absent ones included.
+    fn entries(&self) -> usize;
+
+    /// Evicts until the live values take at most `target` bytes. What the store lacks is written to it in one sorted
+    /// run; the run with what no checkpoint has yet is returned, to become part of the next one.
+    ///
+    /// # Errors
+    /// A value that cannot be encoded, and the errors of the store.
+    fn evict(&mut self, target: usize) -> Result<Option<Vec<u8>>>;
+}
+
+/// What a manifest says of a state, so that tools can read it without the job.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct StateDescription {
+    /// What kind of state it is.
+    pub kind: StateKind,
+    /// The Rust type of its keys.
+    pub key_type: String,
+    /// The Rust type of its values.
+    pub value_type: String,
+}
+
+/// Kinds of state; they differ in how their store keys are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StateKind {
+    /// One value a key.
+    Value,
+    /// One accumulator a key and window.
+    Window,
+    /// Event-time timers.
+    EventTimers,
+}

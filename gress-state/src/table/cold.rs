@@ -1,0 +1,133 @@
+//! What stands behind a table: the store that it spills to, opened at the first spill, and the seal under way.
+
+use crate::{
+    backend::{BackendFactory, StateBackend},
+    key_layout::hex,
+    run::{RunReader, UnsortedRun},
+    store::StateStore,
+};
+use gress_core::{Error, Result, StateName, codec};
+use serde::de::DeserializeOwned;
+use std::{any::type_name, cell::RefCell, path::PathBuf, rc::Rc, sync::Arc};
+
+/// One task's database, opened on its directory when the first of its states spills.
+#[derive(Debug)]
+pub struct TaskBackend {
+    factory: Arc<dyn BackendFactory>,
+    directory: PathBuf,
+    open: RefCell<Option<Box<dyn StateBackend>>>,
+}
+
+impl TaskBackend {
+    /// A database of `factory` that will live in `directory`. Nothing is created yet.
+    pub fn new(factory: Arc<dyn BackendFactory>, directory: PathBuf) -> Rc<Self> {
+        Rc::new(TaskBackend { factory, directory, open: RefCell::new(None) })
+    }
+
+    fn open_store(&self, name: &StateName) -> Result<Box<dyn StateStore>> {
+        let mut open = self.open.borrow_mut();
+        if let Some(backend) = open.as_mut() {
+            return backend.open_store(name);
+        }
+        std::fs::create_dir_all(&self.directory)
+            .map_err(|e| Error::io("create the directory of the state backend", &self.directory, e))?;
+        let mut backend = self.factory.open(&self.directory)?;
+        let store = backend.open_store(name)?;
+        *open = Some(backend);
+        Ok(store)
+    }
+
+    /// Ends the database's background work, if it was opened.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub fn close(&self) -> Result<()> {
+        self.open.borrow_mut().take().map_or(Ok(()), |backend| backend.close())
+    }
+}
+
+/// The cold side of one state.
+#[derive(Debug)]
+pub(crate) struct Cold {
+    pub name: StateName,
+    backend: Rc<TaskBackend>,
+    store: Option<Box<dyn StateStore>>,
+    /// What the seal under way has encoded.
+    pub sealed: UnsortedRun,
+    waiting: UnsortedRun,
+    scratch: Vec<u8>,
+}
+
+impl Cold {
+    pub(crate) fn new(name: StateName, backend: Rc<TaskBackend>) -> Self {
+        Cold { name, backend, store: None, sealed: UnsortedRun::default(), waiting: UnsortedRun::default(), scratch: Vec::new() }
+    }
+
+    /// Whether the store may hold keys: before the first spill, what is not in the table is absent.
+    #[inline]
+    pub(crate) fn spilled(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// The store, if anything was ever spilled.
+    pub(crate) fn store(&self) -> Option<&dyn StateStore> {
+        self.store.as_deref()
+    }
+
+    /// The store, opened if need be.
+    pub(crate) fn store_for_spill(&mut self) -> Result<&dyn StateStore> {
+        if self.store.is_none() {
+            self.store = Some(self.backend.open_store(&self.name)?);
+        }
+        self.store.as_deref().ok_or_else(|| Error::storage("the store was not opened"))
+    }
+
+    /// Writes `run` to the store, unless it is empty.
+    pub(crate) fn spill(&mut self, run: UnsortedRun) -> Result<Option<Vec<u8>>> {
+        if run.is_empty() {
+            return Ok(None);
+        }
+        let bytes = run.into_bytes()?;
+        let mut reader = RunReader::from_bytes(bytes.clone())?;
+        self.store_for_spill()?.apply_run(&mut reader).map_err(|e| e.at(format!("state `{}`", self.name)))?;
+        Ok(Some(bytes))
+    }
+
+    /// Collects an entry that goes to the store only; a run is written whenever enough have come together.
+    pub(crate) fn spill_one(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<()> {
+        const RUN_BYTES: usize = 4 << 20;
+        let append = |bytes: Vec<u8>| {
+            move |into: &mut Vec<u8>| {
+                into.extend_from_slice(&bytes);
+                Ok(())
+            }
+        };
+        self.waiting.put(append(key), append(value))?;
+        if self.waiting.memory_bytes() > RUN_BYTES { self.spill_rest() } else { Ok(()) }
+    }
+
+    /// Writes what [`Cold::spill_one`] has collected.
+    pub(crate) fn spill_rest(&mut self) -> Result<()> {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.spill(waiting).map(drop)
+    }
+
+    /// The value that the store has under the key that `key` appends; `None` if there is none.
+    pub(crate) fn load<V: DeserializeOwned>(
+        &mut self,
+        key: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<Option<V>> {
+        let Some(store) = self.store.as_deref() else { return Ok(None) };
+        self.scratch.clear();
+        key(&mut self.scratch)?;
+        let mut value = None;
+        store.get(&self.scratch, &mut |bytes| value = Some(codec::decode::<V>(bytes)))?;
+        value.transpose().map_err(|e| self.undecodable::<V>(&self.scratch, e))
+    }
+
+    /// What is said of a value that does not decode.
+    pub(crate) fn undecodable<V>(&self, store_key: &[u8], error: Error) -> Error {
+        let (name, key, value) = (&self.name, hex(store_key), type_name::<V>());
+        Error::damaged(format!("state `{name}`, store key {key}, is no `{value}`: {error}"))
+    }
+}

@@ -1,0 +1,392 @@
+//! Live entries: a hash index over a slab of slots. Slots do not move, so lists of dirty slots and the eviction hand
+//! stay valid while the index grows.
+
+use super::Cold;
+use crate::{
+    key::{Key, StateKey, StateValue},
+    key_layout::{self, WindowPart},
+    run::UnsortedRun,
+};
+use gress_core::{KeyGroup, Result, codec};
+use hashbrown::HashTable;
+use std::cell::Cell;
+
+/// Live entries of one state and window.
+pub(crate) struct Live<K, V> {
+    window: WindowPart,
+    index: HashTable<u32>,
+    slots: Vec<Option<Slot<K, V>>>,
+    vacant: Vec<u32>,
+    /// Counts up at each seal. A slot is dirty if it was changed in this epoch, and pending if in an older one.
+    epoch: u32,
+    /// Slots that became dirty in this epoch. A hint: a slot may have been freed or evicted since.
+    dirty: Vec<u32>,
+    /// Slots that were dirty when the last seal began and may still be pending.
+    sealing: Vec<u32>,
+    hand: usize,
+    heap: HeapEstimate,
+    /// Key groups that ever held an entry: which ranges a dropped window deletes.
+    groups: u128,
+}
+
+pub(crate) struct Slot<K, V> {
+    hash: u64,
+    /// The epoch in which the entry was changed and not yet encoded since; 0 if it is clean.
+    changed_in: u32,
+    /// The store does not have this value.
+    stale: bool,
+    /// The store may have some value for the key.
+    in_store: bool,
+    /// The checkpoint may have some value for the key.
+    in_checkpoint: bool,
+    /// Read or written since the eviction hand last passed.
+    recent: Cell<bool>,
+    pub key: K,
+    /// `None`: known to be absent, or removed.
+    pub value: Option<V>,
+}
+
+/// Where an entry that is put into the table comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A checkpoint: the store lacks it.
+    Checkpoint,
+    /// The store, by a read that found the key or its absence.
+    Store,
+}
+
+impl<K: StateKey, V: StateValue> Live<K, V> {
+    pub(crate) fn new(window: WindowPart) -> Self {
+        Live {
+            window,
+            index: HashTable::new(),
+            slots: Vec::new(),
+            vacant: Vec::new(),
+            epoch: 1,
+            dirty: Vec::new(),
+            sealing: Vec::new(),
+            hand: 0,
+            heap: HeapEstimate::default(),
+            groups: 0,
+        }
+    }
+
+    /// The slot of `key`, if it is live.
+    #[inline]
+    pub(crate) fn find(&self, key: &Key<K>) -> Option<u32> {
+        self.index.find(key.hash(), |&at| self.is(at, key)).copied()
+    }
+
+    #[inline]
+    fn is(&self, at: u32, key: &Key<K>) -> bool {
+        self.slots[at as usize].as_ref().is_some_and(|slot| slot.hash == key.hash() && slot.key == **key)
+    }
+
+    /// The value in slot `at`, which was found just now.
+    #[inline]
+    pub(crate) fn value(&self, at: u32) -> Option<&V> {
+        let slot = self.slots[at as usize].as_ref()?;
+        slot.recent.set(true);
+        slot.value.as_ref()
+    }
+
+    /// The value in slot `at` together with the slot's mark of change.
+    #[inline]
+    pub(crate) fn value_mut(&mut self, at: u32) -> Option<&mut V> {
+        self.slots[at as usize].as_mut()?.value.as_mut()
+    }
+
+    /// The slot of `key`, loaded from the store if it is not live and may be there; a key that the store lacks becomes a
+    /// known absence. `None` if the key is absent and nothing was ever spilled.
+    pub(crate) fn find_or_load(&mut self, key: &Key<K>, cold: &mut Cold) -> Result<Option<u32>> {
+        if let Some(at) = self.find(key) {
+            return Ok(Some(at));
+        }
+        if !cold.spilled() {
+            return Ok(None);
+        }
+        let window = self.window;
+        let value = cold.load(|into| key_layout::push_store_key(key.group(), window, key.value(), into))?;
+        Ok(Some(self.insert(key.value().clone(), key.hash(), value, Origin::Store)))
+    }
+
+    /// Puts an entry into the table that is not there yet.
+    pub(crate) fn insert(&mut self, key: K, hash: u64, value: Option<V>, origin: Origin) -> u32 {
+        let found = value.is_some();
+        let at = self.insert_slot(key, hash, value);
+        if let Some(slot) = &mut self.slots[at as usize] {
+            slot.stale = origin == Origin::Checkpoint;
+            slot.in_store = origin == Origin::Store && found;
+            slot.in_checkpoint = found;
+        }
+        at
+    }
+
+    fn insert_slot(&mut self, key: K, hash: u64, value: Option<V>) -> u32 {
+        self.heap.sample(&key, value.as_ref());
+        self.groups |= 1 << KeyGroup::of_hash(hash).0;
+        let slot = Slot {
+            hash,
+            changed_in: 0,
+            stale: false,
+            in_store: false,
+            in_checkpoint: false,
+            recent: Cell::new(true),
+            key,
+            value,
+        };
+        let at = match self.vacant.pop() {
+            Some(at) => {
+                self.slots[at as usize] = Some(slot);
+                at
+            }
+            None => {
+                self.slots.push(Some(slot));
+                (self.slots.len() - 1) as u32
+            }
+        };
+        let slots = &self.slots;
+        self.index.insert_unique(hash, at, |&other| slots[other as usize].as_ref().map_or(0, |slot| slot.hash));
+        at
+    }
+
+    /// Makes slot `at` ready to be changed in this epoch: encodes it first if the seal under way still needs it.
+    #[inline]
+    pub(crate) fn touch(&mut self, at: u32, cold: &mut Cold) -> Result<()> {
+        let epoch = self.epoch;
+        let Some(slot) = self.slots[at as usize].as_mut() else { return Ok(()) };
+        slot.recent.set(true);
+        if slot.changed_in == epoch || slot.changed_in == 0 {
+            return Ok(());
+        }
+        self.encode_pending(at, cold)
+    }
+
+    /// Marks slot `at` as changed. It was made ready by [`Live::touch`].
+    #[inline]
+    pub(crate) fn mark(&mut self, at: u32) {
+        let epoch = self.epoch;
+        if let Some(slot) = self.slots[at as usize].as_mut()
+            && slot.changed_in != epoch
+        {
+            slot.changed_in = epoch;
+            slot.stale = true;
+            self.dirty.push(at);
+        }
+    }
+
+    /// Sets the value of `key` without reading what is there.
+    pub(crate) fn set(&mut self, key: &Key<K>, value: V, cold: &mut Cold) -> Result<()> {
+        match self.find(key) {
+            Some(at) => {
+                self.touch(at, cold)?;
+                if let Some(slot) = self.slots[at as usize].as_mut() {
+                    slot.value = Some(value);
+                }
+                self.mark(at);
+            }
+            None => {
+                self.insert_new(key, value, cold.spilled());
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a new value under a key that is not live; `maybe_cold` if the store might have an older one.
+    pub(crate) fn insert_new(&mut self, key: &Key<K>, value: V, maybe_cold: bool) -> u32 {
+        let at = self.insert_slot(key.value().clone(), key.hash(), Some(value));
+        if let Some(slot) = &mut self.slots[at as usize] {
+            (slot.in_store, slot.in_checkpoint) = (maybe_cold, maybe_cold);
+        }
+        self.mark(at);
+        at
+    }
+
+    /// Fills a slot that is known to be absent.
+    pub(crate) fn fill(&mut self, at: u32, value: V) {
+        if let Some(slot) = &mut self.slots[at as usize] {
+            slot.value = Some(value);
+        }
+        self.mark(at);
+    }
+
+    /// Removes slot `at` and gives its value. What neither store nor checkpoint has leaves no trace.
+    pub(crate) fn remove(&mut self, at: u32, cold: &mut Cold) -> Result<Option<V>> {
+        self.touch(at, cold)?;
+        let Some(slot) = self.slots[at as usize].as_mut() else { return Ok(None) };
+        let Some(value) = slot.value.take() else { return Ok(None) };
+        if slot.in_store || slot.in_checkpoint {
+            self.mark(at);
+        } else {
+            self.free(at);
+        }
+        Ok(Some(value))
+    }
+
+    /// Removes `key`, which is not live, without reading what the store has.
+    pub(crate) fn remove_blindly(&mut self, key: &Key<K>) {
+        let at = self.insert_slot(key.value().clone(), key.hash(), None);
+        if let Some(slot) = &mut self.slots[at as usize] {
+            (slot.in_store, slot.in_checkpoint) = (true, true);
+        }
+        self.mark(at);
+    }
+
+    fn free(&mut self, at: u32) {
+        if let Some(slot) = self.slots[at as usize].take() {
+            if let Ok(found) = self.index.find_entry(slot.hash, |&other| other == at) {
+                found.remove();
+            }
+            self.vacant.push(at);
+        }
+    }
+
+    pub(crate) fn begin_seal(&mut self) {
+        debug_assert!(self.sealing.is_empty(), "the seal before has ended");
+        self.epoch += 1;
+        self.sealing = std::mem::take(&mut self.dirty);
+    }
+
+    /// Encodes up to `max` pending entries and returns how many of `max` are left over; 0 if there may be more to do.
+    pub(crate) fn seal_slice(&mut self, mut max: usize, cold: &mut Cold) -> Result<usize> {
+        while max > 0 {
+            let Some(at) = self.sealing.pop() else { return Ok(max) };
+            self.encode_pending(at, cold)?;
+            self.free_if_moot(at);
+            max -= 1;
+        }
+        Ok(0)
+    }
+
+    pub(crate) fn sealed(&self) -> bool {
+        self.sealing.is_empty()
+    }
+
+    fn encode_pending(&mut self, at: u32, cold: &mut Cold) -> Result<()> {
+        let (epoch, window) = (self.epoch, self.window);
+        let Some(slot) = self.slots[at as usize].as_mut() else { return Ok(()) };
+        if slot.changed_in == 0 || slot.changed_in == epoch {
+            return Ok(());
+        }
+        encode(slot, window, &mut cold.sealed).map_err(|e| e.at(format!("state `{}`", cold.name)))?;
+        slot.changed_in = 0;
+        slot.in_checkpoint = slot.value.is_some();
+        Ok(())
+    }
+
+    /// Frees a slot that says only what store and checkpoint say too: that the key is absent.
+    fn free_if_moot(&mut self, at: u32) {
+        let moot = |slot: &Slot<K, V>| slot.value.is_none() && slot.changed_in == 0 && !slot.in_store;
+        if self.slots[at as usize].as_ref().is_some_and(moot) {
+            self.free(at);
+        }
+    }
+
+    /// Evicts entries that were not used recently until at most `target` bytes are left. `unsealed` gets what no
+    /// checkpoint has yet, `sealed` what only the store lacks.
+    pub(crate) fn evict(
+        &mut self,
+        target: usize,
+        unsealed: &mut UnsortedRun,
+        sealed: &mut UnsortedRun,
+        cold: &mut Cold,
+    ) -> Result<()> {
+        let mut passed = 0;
+        while self.memory_bytes() > target && self.entries() > 0 && passed <= 2 * self.slots.len() {
+            let at = self.hand % self.slots.len();
+            self.hand = at + 1;
+            passed += 1;
+            let Some(slot) = &self.slots[at] else { continue };
+            if slot.recent.replace(false) {
+                continue;
+            }
+            self.encode_pending(at as u32, cold)?;
+            let Some(slot) = &self.slots[at] else { continue };
+            if slot.changed_in != 0 {
+                encode(slot, self.window, unsealed)?;
+            } else if slot.stale {
+                encode(slot, self.window, sealed)?;
+            }
+            self.free(at as u32);
+        }
+        Ok(())
+    }
+
+    /// Empties the table; what the seal under way needs is encoded first. Gives the entries by key group.
+    pub(crate) fn drain(&mut self, cold: &mut Cold) -> Result<Drained<K, V>> {
+        while self.seal_slice(usize::MAX, cold)? == 0 {}
+        let slots = std::mem::take(&mut self.slots);
+        let mut groups: Vec<Vec<(K, u64, Option<V>)>> = (0..128).map(|_| Vec::new()).collect();
+        let mut kept = false;
+        for slot in slots.into_iter().flatten() {
+            kept |= slot.in_checkpoint || slot.in_store;
+            groups[KeyGroup::of_hash(slot.hash).0 as usize].push((slot.key, slot.hash, slot.value));
+        }
+        self.index.clear();
+        Ok(Drained { groups, used: self.groups, kept })
+    }
+
+    /// Notes that the store holds an entry of `group`.
+    pub(crate) fn note_group(&mut self, group: KeyGroup) {
+        self.groups |= 1 << group.0;
+    }
+
+    /// Live entries, known-absent ones included.
+    pub(crate) fn entries(&self) -> usize {
+        self.slots.len() - self.vacant.len()
+    }
+
+    /// An estimate: slots and index, and what keys and values hold on the heap by the size of their encoding.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let slot = size_of::<Option<Slot<K, V>>>() + size_of::<u32>() + 2;
+        self.entries() * (slot + self.heap.mean::<K, V>())
+    }
+}
+
+/// The content of a table that was emptied.
+pub(crate) struct Drained<K, V> {
+    /// Key, hash and value of each entry, by key group.
+    pub groups: Vec<Vec<(K, u64, Option<V>)>>,
+    /// Bit g is set if key group g ever held an entry.
+    pub used: u128,
+    /// Whether a checkpoint or the store may hold any of the entries.
+    pub kept: bool,
+}
+
+fn encode<K: StateKey, V: StateValue>(slot: &Slot<K, V>, window: WindowPart, into: &mut UnsortedRun) -> Result<()> {
+    let group = KeyGroup::of_hash(slot.hash);
+    let key = |into: &mut Vec<u8>| key_layout::push_store_key(group, window, &slot.key, into);
+    match &slot.value {
+        Some(value) => into.put(key, |into| codec::encode(value, into)),
+        None => into.delete(key),
+    }
+}
+
+/// The mean length of encoded keys and values, from every 64th entry: a hint of what types with a heap hold there.
+#[derive(Default)]
+struct HeapEstimate {
+    inserted: u64,
+    samples: u64,
+    bytes: u64,
+}
+
+impl HeapEstimate {
+    #[inline]
+    fn sample<K: StateKey, V: StateValue>(&mut self, key: &K, value: Option<&V>) {
+        let has_heap = std::mem::needs_drop::<K>() || std::mem::needs_drop::<V>();
+        if has_heap && self.inserted.is_multiple_of(64) {
+            self.samples += 1;
+            self.bytes += codec::encoded_len(key) as u64 + value.map_or(0, |v| codec::encoded_len(v) as u64);
+        }
+        self.inserted += 1;
+    }
+
+    fn mean<K, V>(&self) -> usize {
+        if self.samples == 0 {
+            return 0;
+        }
+        // An allocation has a header and is rounded up.
+        let allocations = usize::from(std::mem::needs_drop::<K>()) + usize::from(std::mem::needs_drop::<V>());
+        (self.bytes / self.samples) as usize + 16 * allocations
+    }
+}

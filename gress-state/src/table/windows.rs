@@ -1,0 +1,231 @@
+//! The table of windowed state: one hash table per window, so that a window that has fired is dropped as a whole.
+
+use super::{
+    Cold, StateDescription, StateKind, StateTable,
+    live::{Live, Origin},
+    values::put,
+};
+use crate::{
+    key::{Key, StateKey, StateValue},
+    key_layout::{self, WindowPart},
+    run::{RunCursor, UnsortedRun},
+    store::{KeyRange, prefix_end},
+};
+use gress_core::{KeyGroup, Result, StateName, Timestamp, codec};
+use std::{any::type_name, collections::BTreeMap};
+
+/// How many rows of a store one look takes.
+const SCAN_ROWS: usize = 1024;
+
+/// Accumulators by window and key. Windows are ordered as they fire: by end, then by start.
+pub(crate) struct WindowTable<K, V> {
+    live: BTreeMap<(Timestamp, Timestamp), Live<K, V>>,
+    /// Ranges of windows that have fired since the last seal, and of those that this seal holds.
+    dropped: Vec<(Vec<u8>, Vec<u8>)>,
+    cold: Cold,
+}
+
+/// A window that fires: its content, key group by key group.
+pub(crate) struct Firing<K, V> {
+    /// End of the window.
+    pub end: Timestamp,
+    /// Start of the window.
+    pub start: Timestamp,
+    groups: std::vec::IntoIter<(KeyGroup, Vec<(K, u64, Option<V>)>)>,
+    in_store: bool,
+}
+
+impl<K: StateKey, V: StateValue> WindowTable<K, V> {
+    pub(crate) fn new(cold: Cold) -> Self {
+        WindowTable { live: BTreeMap::new(), dropped: Vec::new(), cold }
+    }
+
+    /// Changes the accumulator of `key` in the window, `empty` at first.
+    #[inline]
+    pub(crate) fn update(
+        &mut self,
+        start: Timestamp,
+        end: Timestamp,
+        key: &Key<K>,
+        empty: impl FnOnce() -> V,
+        change: impl FnOnce(&mut V),
+    ) -> Result<()> {
+        let live = self.live.entry((end, start)).or_insert_with(|| Live::new(WindowPart::Window(start, end)));
+        match live.find_or_load(key, &mut self.cold)? {
+            Some(at) => {
+                live.touch(at, &mut self.cold)?;
+                if let Some(value) = live.value_mut(at) {
+                    change(value);
+                    live.mark(at);
+                } else {
+                    let mut value = empty();
+                    change(&mut value);
+                    live.fill(at, value);
+                }
+            }
+            None => {
+                let mut value = empty();
+                change(&mut value);
+                live.insert_new(key, value, false);
+            }
+        }
+        Ok(())
+    }
+
+    /// End of the window that fires next.
+    #[inline]
+    pub(crate) fn next_end(&self) -> Option<Timestamp> {
+        self.live.first_key_value().map(|((end, _), _)| *end)
+    }
+
+    /// Takes the next window out of the state: what remains of it lies in the returned value alone.
+    pub(crate) fn fire_next(&mut self) -> Result<Option<Firing<K, V>>> {
+        let Some(((end, start), mut live)) = self.live.pop_first() else { return Ok(None) };
+        let drained = live.drain(&mut self.cold)?;
+        let in_store = self.cold.spilled();
+        let used = drained.used;
+        if drained.kept || in_store {
+            for group in (0..128).filter(|g| used & (1 << g) != 0).map(KeyGroup) {
+                let mut prefix = Vec::new();
+                key_layout::push_prefix(group, WindowPart::Window(start, end), &mut prefix);
+                if let Some(end) = prefix_end(&prefix) {
+                    self.dropped.push((prefix, end));
+                }
+            }
+        }
+        let groups = drained.groups.into_iter().enumerate().filter(|(g, _)| used & (1 << g) != 0);
+        let groups: Vec<_> = groups.map(|(g, entries)| (KeyGroup(g as u16), entries)).collect();
+        Ok(Some(Firing { end, start, groups: groups.into_iter(), in_store }))
+    }
+
+    /// The content of the next key group of a window that fires, in ascending order of the keys' encoding; `None` when
+    /// there is none left.
+    pub(crate) fn fire_group(&mut self, firing: &mut Firing<K, V>) -> Result<Option<Vec<(K, V)>>> {
+        let Some((group, live)) = firing.groups.next() else { return Ok(None) };
+        let mut content = BTreeMap::new();
+        if firing.in_store {
+            self.load_group(group, firing, &mut content)?;
+        }
+        for (key, _, value) in live {
+            let mut encoded = Vec::new();
+            crate::key::encode_key(&key, &mut encoded)?;
+            match value {
+                Some(value) => drop(content.insert(encoded, (key, value))),
+                None => drop(content.remove(&encoded)),
+            }
+        }
+        Ok(Some(content.into_values().collect()))
+    }
+
+    /// Adds what the store has of a window and key group, and deletes it there.
+    fn load_group(
+        &mut self,
+        group: KeyGroup,
+        firing: &Firing<K, V>,
+        content: &mut BTreeMap<Vec<u8>, (K, V)>,
+    ) -> Result<()> {
+        let Some(store) = self.cold.store() else { return Ok(()) };
+        let mut lower = Vec::new();
+        key_layout::push_prefix(group, WindowPart::Window(firing.start, firing.end), &mut lower);
+        let (first, upper) = (lower.clone(), prefix_end(&lower));
+        let mut next = Some(lower);
+        let mut found = false;
+        while let Some(lower) = next {
+            let mut rows = Vec::new();
+            let range = KeyRange { lower: &lower, upper: upper.as_deref() };
+            next = store.scan(range, SCAN_ROWS, &mut |key, value| rows.push((key.to_vec(), value.to_vec())))?;
+            found |= !rows.is_empty();
+            for (store_key, bytes) in rows {
+                let encoded = key_layout::split(&store_key, 2)?.encoded_key.to_vec();
+                let key = key_layout::decode_key::<K>(&encoded)?;
+                let value = codec::decode::<V>(&bytes).map_err(|e| self.cold.undecodable::<V>(&store_key, e))?;
+                content.insert(encoded, (key, value));
+            }
+        }
+        if let (true, Some(end)) = (found, upper) {
+            let mut range = UnsortedRun::default();
+            range.delete_range(&first, &end);
+            self.cold.spill(range)?;
+        }
+        Ok(())
+    }
+}
+
+impl<K: StateKey, V: StateValue> StateTable for WindowTable<K, V> {
+    fn name(&self) -> &StateName {
+        &self.cold.name
+    }
+
+    fn describe(&self) -> StateDescription {
+        let (key_type, value_type) = (type_name::<K>().to_owned(), type_name::<V>().to_owned());
+        StateDescription { kind: StateKind::Window, key_type, value_type }
+    }
+
+    fn begin_seal(&mut self) -> Result<()> {
+        while !self.seal_slice(usize::MAX)? {}
+        for (start, end) in self.dropped.drain(..) {
+            self.cold.sealed.delete_range(&start, &end);
+        }
+        self.live.values_mut().for_each(Live::begin_seal);
+        Ok(())
+    }
+
+    fn seal_slice(&mut self, mut max: usize) -> Result<bool> {
+        for live in self.live.values_mut() {
+            max = live.seal_slice(max, &mut self.cold)?;
+        }
+        Ok(self.live.values().all(Live::sealed))
+    }
+
+    fn take_sealed(&mut self) -> UnsortedRun {
+        std::mem::take(&mut self.cold.sealed)
+    }
+
+    fn restore(&mut self, content: &mut dyn RunCursor, budget: usize) -> Result<()> {
+        let mut memory = self.memory_bytes();
+        while let Some(entry) = content.next()? {
+            let (store_key, bytes) = put(entry)?;
+            let parts = key_layout::split(store_key, 2)?;
+            let [start, end] = parts.times;
+            // Every window needs its table, even where the values stay in the store: it says when to fire and what to drop.
+            let live = self.live.entry((end, start)).or_insert_with(|| Live::new(WindowPart::Window(start, end)));
+            if memory < budget {
+                let key = key_layout::decode_key::<K>(parts.encoded_key)?;
+                let value = codec::decode::<V>(bytes).map_err(|e| self.cold.undecodable::<V>(store_key, e))?;
+                let before = live.memory_bytes();
+                live.insert(key, parts.hash, Some(value), Origin::Checkpoint);
+                memory += live.memory_bytes().saturating_sub(before);
+            } else {
+                live.note_group(parts.group);
+                let (key, value) = (store_key.to_vec(), bytes.to_vec());
+                self.cold.spill_one(key, value)?;
+            }
+        }
+        self.cold.spill_rest()
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.live.values().map(Live::memory_bytes).sum::<usize>() + self.cold.sealed.memory_bytes()
+    }
+
+    fn entries(&self) -> usize {
+        self.live.values().map(Live::entries).sum()
+    }
+
+    /// Evicts from the windows that fire last first.
+    fn evict(&mut self, target: usize) -> Result<Option<Vec<u8>>> {
+        let (mut unsealed, mut sealed) = (UnsortedRun::default(), UnsortedRun::default());
+        let mut total: usize = self.live.values().map(Live::memory_bytes).sum();
+        for live in self.live.values_mut().rev() {
+            if total <= target {
+                break;
+            }
+            let before = live.memory_bytes();
+            let keep = before.saturating_sub(total - target);
+            live.evict(keep, &mut unsealed, &mut sealed, &mut self.cold)?;
+            total = total - before + live.memory_bytes();
+        }
+        self.cold.spill(sealed)?;
+        self.cold.spill(unsealed)
+    }
+}

@@ -1,0 +1,32 @@
+//! What every backend must do, as plain functions that a backend's own tests call.
+//!
+//! A third backend is a crate that implements the three traits and runs [`backend_conformance`]:
+//!
+//! ```
+//! use gress_state::{memory::MemoryFactory, testing};
+//!
+//! testing::backend_conformance(&MemoryFactory);
+//! ```
+//!
+//! Each check is a function whose name is the sentence that it proves; it opens backends of its own, in a scratch
+//! directory that is removed at the end, and panics where the sentence does not hold.
+
+mod conformance;
+mod entries;
+mod lifecycle;
+mod model;
+mod points;
+mod random;
+mod runs;
+mod scans;
+mod scratch;
+
+pub use conformance::backend_conformance;
+pub use entries::{Entries, Entry};
+pub use lifecycle::*;
+pub use model::*;
+pub use points::*;
+pub use random::Random;
+pub use runs::*;
+pub use scans::*;
+pub use scratch::Scratch;
