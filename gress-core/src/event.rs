@@ -35,6 +35,12 @@ impl<T> Event<T> {
         Event { value, time, stamp }
     }
 
+    /// Gives the event a time, before which the watermark stood at `stamp`.
+    #[inline]
+    pub fn set_time(&mut self, time: Timestamp, stamp: Timestamp) {
+        (self.time, self.stamp) = (time, stamp);
+    }
+
     /// The watermark that stood before this event.
     pub fn watermark(&self) -> Timestamp {
         self.stamp

@@ -192,6 +192,12 @@ impl Manifest {
         states.chain(self.sinks.values().map(|s| &s.to_replay))
     }
 
+    /// Bytes of keyed state: the runs of all states.
+    pub fn state_bytes(&self) -> u64 {
+        let states = self.tasks.iter().flat_map(|t| &t.states);
+        states.flat_map(|state| &state.chain.runs).map(|run| run.summary.bytes).sum()
+    }
+
     /// All files that the checkpoint consists of, its manifest aside.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         self.chains().flat_map(|chain| &chain.runs).filter_map(|run| run.file())

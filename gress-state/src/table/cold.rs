@@ -31,7 +31,7 @@ impl TaskBackend {
         }
         std::fs::create_dir_all(&self.directory)
             .map_err(|e| Error::io("create the directory of the state backend", &self.directory, e))?;
-        let mut backend = self.factory.open(&self.directory)?;
+        let backend = self.factory.open(&self.directory)?;
         let store = backend.open_store(name)?;
         *open = Some(backend);
         Ok(store)

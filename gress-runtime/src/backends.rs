@@ -1,0 +1,72 @@
+//! From `state.backend` to a backend: the one place that names them all.
+
+use crate::config::{Backend, BackendOptions, Config};
+use gress_core::Result;
+use gress_state::{BackendFactory, memory::MemoryFactory};
+use std::sync::Arc;
+
+/// What checks the settings below `state.rocksdb`.
+pub(crate) fn options() -> Option<&'static dyn BackendOptions> {
+    #[cfg(feature = "rocksdb")]
+    return Some(&crate::config::RocksDbOptions);
+    #[cfg(not(feature = "rocksdb"))]
+    None
+}
+
+/// The factory that the config names.
+///
+/// # Errors
+/// A backend that this build does not have.
+pub(crate) fn factory(config: &Config) -> Result<Arc<dyn BackendFactory>> {
+    match config.state.backend {
+        Backend::Memory => Ok(Arc::new(MemoryFactory)),
+        Backend::RocksDb => rocksdb(config),
+    }
+}
+
+#[cfg(feature = "rocksdb")]
+fn rocksdb(config: &Config) -> Result<Arc<dyn BackendFactory>> {
+    let options = rocksdb_config(config)?;
+    Ok(Arc::new(gress_state_rocksdb::RocksDbFactory::new(options, config.parallelism)?))
+}
+
+#[cfg(feature = "rocksdb")]
+fn rocksdb_config(config: &Config) -> Result<gress_state_rocksdb::RocksDbConfig> {
+    let mut options = gress_state_rocksdb::RocksDbConfig::default();
+    for setting in &config.state.rocksdb {
+        options.set(&setting.key, &setting.value).map_err(|valid| {
+            gress_core::Error::config(format!("`state.rocksdb.{}` is `{}`: {valid}", setting.key, setting.value))
+        })?;
+    }
+    Ok(options)
+}
+
+#[cfg(not(feature = "rocksdb"))]
+fn rocksdb(_: &Config) -> Result<Arc<dyn BackendFactory>> {
+    Err(gress_core::Error::config(
+        "`state.backend` is `rocksdb`, which this program was built without: \
+         build it with the feature `rocksdb`, or set `state.backend: memory`",
+    ))
+}
+
+/// Memory for live values of one of `tasks` keyed tasks: about half of `state.memory`; without it all of memory on the
+/// memory backend, and a quarter of what the preset gives RocksDB on RocksDB.
+pub(crate) fn table_budget(config: &Config, tasks: usize) -> usize {
+    let total = match (config.state.memory, config.state.backend) {
+        (Some(budget), Backend::Memory) => budget.bytes(),
+        (Some(budget), Backend::RocksDb) => budget.bytes() / 2,
+        (None, Backend::Memory) => return usize::MAX,
+        (None, Backend::RocksDb) => preset_bytes(config) / 4,
+    };
+    usize::try_from(total / tasks.max(1) as u64).unwrap_or(usize::MAX)
+}
+
+#[cfg(feature = "rocksdb")]
+fn preset_bytes(config: &Config) -> u64 {
+    rocksdb_config(config).map_or(u64::MAX, |config| config.effective().memory_bytes())
+}
+
+#[cfg(not(feature = "rocksdb"))]
+fn preset_bytes(_: &Config) -> u64 {
+    u64::MAX
+}

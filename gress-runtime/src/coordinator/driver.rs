@@ -1,0 +1,263 @@
+//! Executes the coordinator's commands: sends triggers, submits manifests, commits and deletions.
+
+use super::{
+    Assembly, SinkCommitter, ToCoordinator,
+    machine::{Command, Machine, Plan},
+};
+use crate::{
+    metrics::Counters,
+    task::{Executor, TaskMessage},
+    time::Clock,
+};
+use crossbeam_channel::{Receiver, Sender};
+use gress_core::{Barrier, BarrierKind, CheckpointId, Error, ErrorKind, Result};
+use gress_state::checkpoint::{CheckpointStorage, Collected, Put, Retention, manifest_name};
+use std::{sync::Arc, time::Duration};
+
+/// How a job's run ended, if it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Its input has ended and everything is committed.
+    Finished,
+    /// It was told to stop; this is its last checkpoint, if it takes any.
+    Stopped(Option<CheckpointId>),
+}
+
+/// Where checkpoints go.
+pub(crate) struct Checkpoints {
+    pub storage: Arc<dyn CheckpointStorage>,
+    pub assembly: Assembly,
+    pub retention: Retention,
+    pub committers: Vec<SinkCommitter>,
+}
+
+/// The coordinator of a running job. It is stepped like a task.
+pub(crate) struct Coordinator {
+    machine: Machine,
+    checkpoints: Option<Checkpoints>,
+    mailbox: Receiver<ToCoordinator>,
+    /// For answers of the executor.
+    answers: Sender<ToCoordinator>,
+    tasks: Vec<Sender<TaskMessage>>,
+    /// Indices of the tasks that are sources.
+    sources: Vec<usize>,
+    executor: Arc<dyn Executor>,
+    clock: Arc<dyn Clock>,
+    counters: Arc<Counters>,
+    begun: Duration,
+    collecting: bool,
+    live_tasks: usize,
+    stopped_at: Option<CheckpointId>,
+    stopping: bool,
+    failure: Option<Error>,
+}
+
+/// What a coordinator is made of.
+pub(crate) struct CoordinatorParts {
+    pub plan: Plan,
+    pub checkpoints: Option<Checkpoints>,
+    pub mailbox: (Sender<ToCoordinator>, Receiver<ToCoordinator>),
+    pub tasks: Vec<Sender<TaskMessage>>,
+    pub sources: Vec<usize>,
+    pub executor: Arc<dyn Executor>,
+    pub clock: Arc<dyn Clock>,
+    pub counters: Arc<Counters>,
+}
+
+impl Coordinator {
+    pub(crate) fn new(parts: CoordinatorParts) -> Self {
+        let now = parts.clock.now();
+        Coordinator {
+            machine: Machine::new(parts.plan, now),
+            checkpoints: parts.checkpoints,
+            mailbox: parts.mailbox.1,
+            answers: parts.mailbox.0,
+            live_tasks: parts.tasks.len(),
+            tasks: parts.tasks,
+            sources: parts.sources,
+            executor: parts.executor,
+            clock: parts.clock,
+            counters: parts.counters,
+            begun: now,
+            collecting: false,
+            stopped_at: None,
+            stopping: false,
+            failure: None,
+        }
+    }
+
+    /// Runs until all tasks have ended, waiting for messages.
+    pub(crate) fn run(mut self) -> Result<Ended> {
+        while !self.step() {
+            let message = match self.machine.due() {
+                Some(due) => self.mailbox.recv_timeout(due.saturating_sub(self.clock.now())).ok(),
+                None => self.mailbox.recv().ok(),
+            };
+            if let Some(message) = message {
+                self.handle(message);
+            }
+        }
+        self.outcome()
+    }
+
+    /// Handles the messages that are there, and begins what is due. `true` once all tasks have ended.
+    pub(crate) fn step(&mut self) -> bool {
+        while let Ok(message) = self.mailbox.try_recv() {
+            self.handle(message);
+        }
+        if self.failure.is_none()
+            && let Some(command) = self.machine.tick(self.clock.now())
+        {
+            self.execute(command);
+        }
+        self.live_tasks == 0 && !self.collecting
+    }
+
+    /// How the run ended.
+    pub(crate) fn outcome(self) -> Result<Ended> {
+        match self.failure {
+            Some(error) => Err(error),
+            None if self.stopping => Ok(Ended::Stopped(self.stopped_at)),
+            None => Ok(Ended::Finished),
+        }
+    }
+
+    fn handle(&mut self, message: ToCoordinator) {
+        let command = match message {
+            ToCoordinator::Acknowledged { task, sealed } => {
+                let id = sealed.id;
+                if let Some(checkpoints) = &mut self.checkpoints {
+                    checkpoints.assembly.add(task, sealed);
+                }
+                self.machine.acknowledged(task, id)
+            }
+            ToCoordinator::Ended { task } => {
+                self.machine.ended(task);
+                None
+            }
+            ToCoordinator::Stop => {
+                self.machine.stop();
+                None
+            }
+            ToCoordinator::Published { id, outcome } => match outcome {
+                Ok(Put::Done) => self.machine.published(id),
+                Ok(Put::Exists) => {
+                    return self.fail(Error::new(
+                        ErrorKind::Locked,
+                        format!("another process has put checkpoint {id}: it has taken the job over"),
+                    ));
+                }
+                Err(error) => return self.fail(error.at(format!("checkpoint {id}"))),
+            },
+            ToCoordinator::Committed { id, outcome } => match outcome {
+                Ok(()) => self.machine.committed(id),
+                Err(error) => return self.fail(error.at(format!("checkpoint {id} is complete, but its commit failed"))),
+            },
+            ToCoordinator::Collected { outcome } => {
+                self.collecting = false;
+                if let Err(error) = outcome {
+                    // Only space is lost: the files are collected when the job starts again.
+                    tracing::warn!(%error, "cannot delete old checkpoints");
+                }
+                None
+            }
+            ToCoordinator::Failed { error } => return self.fail(error),
+            ToCoordinator::Exited => {
+                self.live_tasks -= 1;
+                None
+            }
+        };
+        if let Some(command) = command.filter(|_| self.failure.is_none()) {
+            self.execute(command);
+        }
+    }
+
+    /// Ends the job: the first failure counts, those that follow are its consequences.
+    fn fail(&mut self, error: Error) {
+        if self.failure.is_none() {
+            self.failure = Some(error);
+            self.send_to_all(|| TaskMessage::Abort);
+        }
+    }
+
+    fn send_to_all(&self, message: impl Fn() -> TaskMessage) {
+        // A task that is gone needs no message.
+        self.tasks.iter().for_each(|task| drop(task.send(message())));
+    }
+
+    fn execute(&mut self, command: Command) {
+        match command {
+            Command::Trigger(barrier) => {
+                self.begun = self.clock.now();
+                self.stopping |= barrier.kind == BarrierKind::Stop;
+                for source in &self.sources {
+                    drop(self.tasks[*source].send(TaskMessage::Trigger(barrier)));
+                }
+            }
+            Command::Publish(barrier) => self.publish(barrier),
+            Command::Commit(id) => self.commit(id),
+            Command::Complete(barrier) => self.complete(barrier),
+            Command::Shutdown => self.send_to_all(|| TaskMessage::Shutdown),
+        }
+    }
+
+    fn publish(&mut self, barrier: Barrier) {
+        let Some(checkpoints) = &mut self.checkpoints else { return };
+        let bytes = checkpoints.assembly.finish(barrier).to_bytes();
+        let (storage, answers, id) = (checkpoints.storage.clone(), self.answers.clone(), barrier.id);
+        self.executor.submit(Box::new(move || {
+            let outcome = bytes.and_then(|bytes| storage.put_if_absent(&manifest_name(id), &bytes));
+            drop(answers.send(ToCoordinator::Published { id, outcome }));
+        }));
+    }
+
+    fn commit(&mut self, id: CheckpointId) {
+        let Some(checkpoints) = &self.checkpoints else { return };
+        let commits = checkpoints.assembly.commits(&checkpoints.committers);
+        let answers = self.answers.clone();
+        self.executor.submit(Box::new(move || {
+            let mut commits = commits.into_iter();
+            let outcome = commits.try_for_each(|((name, committer), pending)| {
+                committer.commit(&pending).map_err(|e| e.at(format!("sink `{name}`")))
+            });
+            drop(answers.send(ToCoordinator::Committed { id, outcome }));
+        }));
+    }
+
+    fn complete(&mut self, barrier: Barrier) {
+        let id = barrier.id;
+        let took = self.clock.now().saturating_sub(self.begun);
+        let state_bytes = self.checkpoints.as_ref().map_or(0, |c| c.assembly.last().state_bytes());
+        self.counters.checkpoint(id, took, state_bytes);
+        self.stopped_at = Some(id);
+        self.send_to_all(|| TaskMessage::Completed);
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.retention.add(checkpoints.assembly.last());
+            if !self.collecting {
+                let collected = checkpoints.retention.collect();
+                let storage = checkpoints.storage.clone();
+                self.collect(collected, storage);
+            }
+        }
+        if let Some(command) = self.machine.completed(barrier) {
+            self.execute(command);
+        }
+    }
+
+    fn collect(&mut self, collected: Collected, storage: Arc<dyn CheckpointStorage>) {
+        if collected == Collected::default() {
+            return;
+        }
+        self.collecting = true;
+        let answers = self.answers.clone();
+        self.executor.submit(Box::new(move || {
+            let outcome = delete_all(storage.as_ref(), &collected);
+            drop(answers.send(ToCoordinator::Collected { outcome }));
+        }));
+    }
+}
+
+/// Deletes checkpoints: manifests first, so that none ever names a file that is gone.
+pub(crate) fn delete_all(storage: &dyn CheckpointStorage, collected: &Collected) -> Result<()> {
+    collected.manifests.iter().chain(&collected.files).try_for_each(|name| storage.delete(name))
+}

@@ -1,0 +1,96 @@
+//! What a task is built from, on the thread that will step it.
+
+use crate::{
+    coordinator::ToCoordinator,
+    metrics::Counters,
+    sink::{ReplayFilter, WriterContext},
+    task::{Executor, Mailbox, Sealing, Submit, Task, TaskMessage},
+    time::Clock,
+};
+use crossbeam_channel::{Receiver, Sender};
+use gress_core::{JobId, Result, TaskId};
+use gress_state::{
+    BackendFactory, TaskBackend, TaskState,
+    checkpoint::{CheckpointStorage, TaskSnapshot},
+};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    rc::Rc,
+    sync::Arc,
+};
+
+/// Makes one subtask of a chain.
+pub(crate) type BuildTask = Box<dyn Fn(&Build) -> Result<Box<dyn Task>> + Send + Sync>;
+
+/// What all tasks of a running job share.
+pub(crate) struct Shared {
+    pub job: JobId,
+    pub epoch: u64,
+    pub batch: usize,
+    pub factory: Arc<dyn BackendFactory>,
+    /// Memory for live values of one keyed task.
+    pub budget_bytes: usize,
+    pub work_directory: PathBuf,
+    /// `None`: the job takes no checkpoints.
+    pub storage: Option<Arc<dyn CheckpointStorage>>,
+    pub executor: Arc<dyn Executor>,
+    pub clock: Arc<dyn Clock>,
+    pub counters: Arc<Counters>,
+    pub coordinator: Sender<ToCoordinator>,
+    /// By sink and subtask: digests and counts of committed records that will be emitted again.
+    pub to_replay: HashMap<String, BTreeMap<usize, Vec<(u128, u64)>>>,
+}
+
+/// What one task is built from.
+pub(crate) struct Build {
+    pub shared: Arc<Shared>,
+    pub task: TaskId,
+    pub index: usize,
+    pub restored: Option<TaskSnapshot>,
+    pub mailbox: Mailbox,
+}
+
+impl Build {
+    pub(crate) fn subtask(&self) -> usize {
+        self.task.subtask.0
+    }
+
+    pub(crate) fn mailbox(&self) -> Receiver<TaskMessage> {
+        self.mailbox.receiver.clone()
+    }
+
+    /// The numbers that an operator of the task had left in the checkpoint, by source partition.
+    pub(crate) fn restored_operator(&self, name: &str) -> BTreeMap<usize, i64> {
+        let operators = self.restored.iter().flat_map(|task| &task.operators);
+        operators.filter(|operator| operator.name == name).map(|o| o.values.clone()).next().unwrap_or_default()
+    }
+
+    /// The keyed state of an operator, still empty and without handles.
+    pub(crate) fn state(&self, operator: &str) -> TaskState {
+        let directory = self.shared.work_directory.join(format!("{}-{}", self.task.chain, self.task.subtask));
+        let backend = TaskBackend::new(self.shared.factory.clone(), directory);
+        TaskState::new(operator, backend, self.shared.budget_bytes)
+    }
+
+    pub(crate) fn sealing(&self) -> Sealing {
+        let shared = &self.shared;
+        let submit = shared.storage.clone().map(|storage| Submit {
+            executor: shared.executor.clone(),
+            storage,
+            mailbox: self.mailbox.sender.clone(),
+        });
+        Sealing::new(self.task.clone(), self.index, shared.epoch, submit, shared.coordinator.clone())
+    }
+
+    pub(crate) fn writer_context(&self, sink: &str) -> WriterContext {
+        let records = self.shared.to_replay.get(sink).and_then(|by_subtask| by_subtask.get(&self.subtask()));
+        let replay = records.map(|records| {
+            let mut filter = ReplayFilter::default();
+            records.iter().for_each(|(digest, count)| filter.add(*digest, *count));
+            Rc::new(RefCell::new(filter))
+        });
+        WriterContext { job: self.shared.job, epoch: self.shared.epoch, subtask: self.subtask(), replay }
+    }
+}

@@ -1,0 +1,39 @@
+//! Gress: stateful stream processing as a library.
+//!
+//! A job is a normal Rust program. It reads sources, transforms streams, keeps state by key, and writes to sinks; barrier
+//! checkpoints make it survive a crash with every event counted exactly once. `docs/architecture.md` tells how.
+
+mod backends;
+pub mod config;
+mod coordinator;
+mod job;
+mod metrics;
+mod operator;
+mod process;
+pub mod sink;
+pub mod source;
+mod task;
+mod time;
+mod window;
+
+pub use gress_core::{
+    ByteSize, CheckpointId, Data, Error, ErrorKind, Event, Result, Timestamp, hours, millis, minutes, seconds,
+};
+pub use gress_state::{Key, StateKey, StateValue, Timers, ValueState};
+pub use job::{Aggregated, Job, JobHandle, KeyedStream, Outcome, Processed, Report, Stream, WindowedStream};
+pub use metrics::Progress;
+pub use process::{Output, Process, SideOutput, StateScope, Tag, Timer};
+pub use time::{Clock, SystemClock, Watermarks};
+pub use window::{Accumulator, TimeWindow, Tumbling, Windowed};
+
+/// Everything that a job needs: `use gress_runtime::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        Accumulator, Event, Job, Key, KeyedStream, Output, Process, Report, Result, SideOutput, StateScope, Stream, Tag,
+        TimeWindow, Timer, Timers, Timestamp, Tumbling, ValueState, Watermarks, Windowed,
+        config::Config,
+        hours, millis, minutes, seconds,
+        sink::{Collect, Discard, JsonLines},
+        source::{CsvFile, FromVec, Generate, Throttled},
+    };
+}

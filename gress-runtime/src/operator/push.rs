@@ -1,0 +1,58 @@
+//! The inner end of a chain.
+
+use crate::{sink::Prepare, task::Watch};
+use gress_core::{Barrier, Event, Result, Timestamp};
+use gress_state::{checkpoint::OperatorState, run::UnsortedRun};
+
+/// Takes batches and marks, in order. One per operator; called on the task's thread.
+pub(crate) trait Push<T> {
+    /// Takes all of `events` and leaves it empty, so that it can be used again.
+    fn batch(&mut self, events: &mut Vec<Event<T>>) -> Result<()>;
+
+    /// Takes a mark that stands after all batches so far.
+    fn control(&mut self, control: Control) -> Result<()>;
+
+    /// Takes the barrier: adds the operator's state to `seal` and passes both on.
+    fn barrier(&mut self, seal: &mut ChainSeal) -> Result<()>;
+
+    /// Tries to hand on what a full channel refused; `true` if nothing is left. Never blocks.
+    fn flush(&mut self) -> Result<bool>;
+
+    /// Names the full channels that [`Push::flush`] waits for.
+    fn watch<'a>(&'a self, watch: &mut Watch<'a>);
+
+    /// The batches that follow are of this source partition. Only in the chain of a source.
+    fn partition(&mut self, partition: usize) {
+        let _ = partition;
+    }
+}
+
+/// A mark in a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Control {
+    /// The end of a batch, and the watermark there; [`Timestamp::MIN`] in a stream without event time.
+    Watermark(Timestamp),
+    /// No event follows. Barriers still do.
+    End,
+}
+
+/// What the operators of a chain add to a checkpoint, collected while the barrier passes through.
+pub(crate) struct ChainSeal {
+    pub barrier: Barrier,
+    pub operators: Vec<OperatorState>,
+    pub sinks: Vec<SealedSink>,
+}
+
+impl ChainSeal {
+    pub(crate) fn new(barrier: Barrier) -> Self {
+        ChainSeal { barrier, operators: Vec::new(), sinks: Vec::new() }
+    }
+}
+
+/// What a sink's writer adds to a checkpoint.
+pub(crate) struct SealedSink {
+    pub name: String,
+    pub prepare: Option<Prepare>,
+    /// Committed records that were not emitted again yet.
+    pub to_replay: UnsortedRun,
+}

@@ -1,0 +1,267 @@
+//! A keyed task: reads its inputs, aligns barriers, advances time, and drives one keyed operator and the chain behind it.
+
+use super::{
+    Flow, Gate, Step, Task, Watch,
+    mailbox::TaskMessage,
+    sealing::Sealing,
+};
+use crate::operator::{ChainSeal, Control, Input, Message};
+use crossbeam_channel::Receiver;
+use gress_core::{Barrier, Error, Result, Timestamp};
+use gress_state::{Keyed, StateKey, TaskState};
+
+/// Timers and windows that fire in one piece.
+const FIRE_SLICE: usize = 1024;
+
+/// What a keyed task does with its events: a process or a window.
+pub(crate) trait KeyedOperator<K, T> {
+    /// Notes that user code of this operator begins to run.
+    fn enter(&self);
+    fn on_event(&mut self, keyed: Keyed<K, T>) -> Result<()>;
+    /// Fires what is due at `watermark`, about `max` results at most.
+    fn fire(&mut self, watermark: Timestamp, max: usize) -> Result<Flow>;
+    /// Passes on what was emitted.
+    fn hand_on(&mut self) -> Result<()>;
+    fn control(&mut self, control: Control) -> Result<()>;
+    fn barrier(&mut self, seal: &mut ChainSeal) -> Result<()>;
+    fn flush(&mut self) -> Result<bool>;
+    fn watch<'a>(&'a self, watch: &mut Watch<'a>);
+    fn state(&mut self) -> &mut TaskState;
+}
+
+/// What a port had to give.
+pub(crate) enum Polled {
+    Nothing,
+    /// A packet, which [`Body::work`] handles.
+    Packet,
+    Barrier(Barrier),
+    End,
+}
+
+/// The typed part of a keyed task: one dynamic call a packet.
+pub(crate) trait Body {
+    /// Takes the next message of an input.
+    fn poll(&mut self, port: usize) -> Result<Polled>;
+    /// Handles the packet that was polled, or a part of it.
+    fn work(&mut self, gate: &mut Gate) -> Result<Flow>;
+    fn control(&mut self, control: Control) -> Result<()>;
+    fn barrier(&mut self, seal: &mut ChainSeal) -> Result<()>;
+    fn flush(&mut self) -> Result<bool>;
+    fn watch_inputs<'a>(&'a self, gate: &Gate, watch: &mut Watch<'a>);
+    fn watch_outputs<'a>(&'a self, watch: &mut Watch<'a>);
+    fn state(&mut self) -> &mut TaskState;
+}
+
+/// An operator and its inputs.
+pub(crate) struct KeyedBody<K, T, O> {
+    inputs: Vec<Input<K, T>>,
+    operator: O,
+    /// What is left of the packet that was polled.
+    events: Vec<Keyed<K, T>>,
+    port: usize,
+    watermark: Timestamp,
+}
+
+impl<K: StateKey, T, O: KeyedOperator<K, T>> KeyedBody<K, T, O> {
+    pub(crate) fn new(inputs: Vec<Input<K, T>>, operator: O) -> Self {
+        KeyedBody { inputs, operator, events: Vec::new(), port: 0, watermark: Timestamp::MIN }
+    }
+
+    /// Handles events until one of them makes more fire than fits into a step. What is left stays in `events`.
+    fn handle_events(&mut self, gate: &mut Gate) -> Result<Flow> {
+        let stamps_advance = self.inputs[self.port].stamps_advance;
+        let mut events = std::mem::take(&mut self.events);
+        let mut drained = events.drain(..);
+        while let Some(keyed) = drained.next() {
+            let moved = stamps_advance && gate.advance(self.port, keyed.event.watermark());
+            if moved && self.operator.fire(gate.watermark(), FIRE_SLICE)? == Flow::More {
+                self.events = std::iter::once(keyed).chain(drained).collect();
+                return Ok(Flow::More);
+            }
+            self.operator.on_event(keyed)?;
+        }
+        drop(drained);
+        self.inputs[self.port].recycle(events);
+        Ok(Flow::Done)
+    }
+}
+
+impl<K: StateKey, T, O: KeyedOperator<K, T>> Body for KeyedBody<K, T, O> {
+    fn poll(&mut self, port: usize) -> Result<Polled> {
+        Ok(match self.inputs[port].poll()? {
+            None => Polled::Nothing,
+            Some(Message::Packet { events, watermark }) => {
+                (self.events, self.port, self.watermark) = (events, port, watermark);
+                Polled::Packet
+            }
+            Some(Message::Barrier(barrier)) => Polled::Barrier(barrier),
+            Some(Message::End) => Polled::End,
+        })
+    }
+
+    fn work(&mut self, gate: &mut Gate) -> Result<Flow> {
+        self.operator.enter();
+        // What became due in an earlier step and did not fit into it.
+        let mut flow = self.operator.fire(gate.watermark(), FIRE_SLICE)?;
+        if flow == Flow::Done {
+            flow = self.handle_events(gate)?;
+        }
+        if flow == Flow::Done {
+            gate.advance(self.port, self.watermark);
+            flow = self.operator.fire(gate.watermark(), FIRE_SLICE)?;
+        }
+        self.operator.hand_on()?;
+        if flow == Flow::Done {
+            self.operator.control(Control::Watermark(gate.watermark()))?;
+        }
+        Ok(flow)
+    }
+
+    fn control(&mut self, control: Control) -> Result<()> {
+        self.operator.control(control)
+    }
+
+    fn barrier(&mut self, seal: &mut ChainSeal) -> Result<()> {
+        self.operator.barrier(seal)
+    }
+
+    fn flush(&mut self) -> Result<bool> {
+        self.operator.flush()
+    }
+
+    fn watch_inputs<'a>(&'a self, gate: &Gate, watch: &mut Watch<'a>) {
+        let readable = self.inputs.iter().enumerate().filter(|(port, _)| gate.readable(*port));
+        readable.for_each(|(_, input)| input.watch(watch));
+    }
+
+    fn watch_outputs<'a>(&'a self, watch: &mut Watch<'a>) {
+        self.operator.watch(watch);
+    }
+
+    fn state(&mut self) -> &mut TaskState {
+        self.operator.state()
+    }
+}
+
+/// A keyed task. Nothing here depends on the types of its operator.
+pub(crate) struct KeyedTask {
+    body: Box<dyn Body>,
+    gate: Gate,
+    sealing: Sealing,
+    mailbox: Receiver<TaskMessage>,
+    next_port: usize,
+    /// A packet is being handled.
+    working: bool,
+    /// The channels downstream were full.
+    output_full: bool,
+    shutdown: bool,
+}
+
+impl KeyedTask {
+    pub(crate) fn new(body: Box<dyn Body>, inputs: usize, sealing: Sealing, mailbox: Receiver<TaskMessage>) -> Self {
+        let gate = Gate::new(inputs);
+        KeyedTask {
+            body,
+            gate,
+            sealing,
+            mailbox,
+            next_port: 0,
+            working: false,
+            output_full: false,
+            shutdown: false,
+        }
+    }
+
+    /// `true` if the job has failed and the task must end at once.
+    fn read_mailbox(&mut self) -> Result<bool> {
+        while let Ok(message) = self.mailbox.try_recv() {
+            match message {
+                TaskMessage::Submitted(completion) => self.sealing.complete(completion)?,
+                TaskMessage::Completed => self.sealing.completed(),
+                TaskMessage::Shutdown => self.shutdown = true,
+                TaskMessage::Abort => return Ok(true),
+                TaskMessage::Trigger(barrier) => {
+                    return Err(Error::job(format!("barrier {} was sent to a task that is no source", barrier.id)));
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn work(&mut self) -> Result<()> {
+        self.working = self.body.work(&mut self.gate)? == Flow::More;
+        if !self.working {
+            let runs = self.body.state().spill()?;
+            self.sealing.spilled(runs);
+        }
+        Ok(())
+    }
+
+    /// Reads one message of the next input that has one; `false` if none has.
+    fn read_inputs(&mut self) -> Result<bool> {
+        for _ in 0..self.gate.ports() {
+            let port = self.next_port;
+            self.next_port = (port + 1) % self.gate.ports();
+            if !self.gate.readable(port) {
+                continue;
+            }
+            match self.body.poll(port)? {
+                Polled::Nothing => continue,
+                Polled::Packet => self.work()?,
+                Polled::Barrier(barrier) => {
+                    if let Some(barrier) = self.gate.barrier(port, barrier)? {
+                        self.seal(barrier)?;
+                    }
+                }
+                Polled::End => {
+                    if self.gate.end(port, !self.sealing.enabled()) {
+                        self.body.control(Control::End)?;
+                        self.sealing.report_end();
+                    }
+                }
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn seal(&mut self, barrier: Barrier) -> Result<()> {
+        while self.sealing.encode(self.body.state())? {}
+        let mut seal = ChainSeal::new(barrier);
+        self.body.barrier(&mut seal)?;
+        self.sealing.begin(seal);
+        self.sealing.acknowledge_if_done();
+        Ok(())
+    }
+}
+
+impl Task for KeyedTask {
+    fn step(&mut self) -> Result<Step> {
+        if self.read_mailbox()? {
+            return Ok(Step::Done);
+        }
+        let encoded = self.sealing.encode(self.body.state())?;
+        self.output_full = !self.body.flush()?;
+        if self.output_full {
+            return Ok(if encoded { Step::Progress } else { Step::Wait(None) });
+        }
+        if self.shutdown && !self.sealing.busy() {
+            self.body.state().close()?;
+            return Ok(Step::Done);
+        }
+        if self.working {
+            self.work()?;
+            return Ok(Step::Progress);
+        }
+        Ok(if self.read_inputs()? || encoded { Step::Progress } else { Step::Wait(None) })
+    }
+
+    fn watch<'a>(&'a self, watch: &mut Watch<'a>) {
+        watch.recv(&self.mailbox);
+        if self.output_full {
+            self.body.watch_outputs(watch);
+        } else {
+            self.body.watch_inputs(&self.gate, watch);
+        }
+    }
+}

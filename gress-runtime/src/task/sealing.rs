@@ -1,0 +1,293 @@
+//! A task's part in checkpoints: from the barrier to the acknowledgement.
+//!
+//! ```text
+//!  barrier ─▶ begin ─▶ encode (slices, between batches) ─▶ submit: store runs ─┐
+//!               └────▶ submit: prepare transactions ───────────────────────────┴─▶ all done ─▶ acknowledge
+//! ```
+
+use super::{executor::{Executor, catch_panic}, mailbox::TaskMessage};
+use crate::{
+    coordinator::ToCoordinator,
+    operator::{ChainSeal, SealedSink},
+};
+use crossbeam_channel::Sender;
+use gress_core::{Barrier, CheckpointId, Error, Result, StateName, TaskId};
+use gress_state::{
+    StateDescription, TaskState,
+    checkpoint::{
+        Chain, CheckpointStorage, FileNames, OperatorState, PendingTransaction, RunRef, StateSnapshot, TaskSnapshot,
+        plan_fold,
+    },
+};
+use std::{collections::VecDeque, ops::Range, sync::Arc};
+
+/// Entries that one step encodes for a checkpoint.
+const SLICE_ENTRIES: usize = 4096;
+
+/// What a task contributes to a checkpoint, all of it durable.
+#[derive(Debug)]
+pub(crate) struct SealedCheckpoint {
+    pub id: CheckpointId,
+    pub snapshot: TaskSnapshot,
+    /// Per sink in the task's chain: its name, its transaction, and what of its committed output must still be replayed.
+    pub sinks: Vec<(String, Option<PendingTransaction>, Chain)>,
+}
+
+/// The end of a piece of work that [`Sealing`] submitted.
+pub(crate) enum Completion {
+    /// A run of a state is stored.
+    Stored { state: usize, ticket: u64, run: Result<Option<RunRef>> },
+    /// A transaction is prepared, and what must be replayed is stored.
+    Prepared { sink: String, outcome: Result<(Option<PendingTransaction>, Option<RunRef>)> },
+    /// Runs of a state were merged.
+    Folded { state: usize, runs: Range<usize>, outcome: Result<Option<RunRef>> },
+}
+
+/// Where the parts of a checkpoint go, and where their ends are told.
+pub(crate) struct Submit {
+    pub executor: Arc<dyn Executor>,
+    pub storage: Arc<dyn CheckpointStorage>,
+    pub mailbox: Sender<TaskMessage>,
+}
+
+impl Submit {
+    fn work(
+        &self,
+        work: impl FnOnce(&dyn CheckpointStorage) -> Completion + Send + 'static,
+    ) {
+        let (storage, mailbox) = (self.storage.clone(), self.mailbox.clone());
+        self.executor.submit(Box::new(move || {
+            let completion = work(storage.as_ref());
+            // A task that is gone needs no answer.
+            let _ = mailbox.send(TaskMessage::Submitted(completion));
+        }));
+    }
+}
+
+/// One keyed state and its runs.
+struct StateRuns {
+    name: StateName,
+    description: StateDescription,
+    /// Runs of the last checkpoint.
+    chain: Chain,
+    /// Runs since, in the order in which they hide each other.
+    arriving: VecDeque<Arriving>,
+    folding: bool,
+}
+
+/// A run that is being stored, or waits for older ones.
+struct Arriving {
+    ticket: u64,
+    /// `None` while it is being stored; `Some(None)` if it turned out to be empty.
+    stored: Option<Option<RunRef>>,
+}
+
+/// A checkpoint that this task has not acknowledged yet.
+struct Pending {
+    barrier: Barrier,
+    operators: Vec<OperatorState>,
+    /// Tickets up to this one belong to the checkpoint.
+    last_ticket: u64,
+    encoded: bool,
+    sinks_outstanding: usize,
+    sinks: Vec<(String, Option<PendingTransaction>, Chain)>,
+}
+
+/// The checkpoints of one task.
+pub(crate) struct Sealing {
+    task: TaskId,
+    index: usize,
+    names: FileNames,
+    submit: Option<Submit>,
+    coordinator: Sender<ToCoordinator>,
+    states: Vec<StateRuns>,
+    next_ticket: u64,
+    pending: Option<Pending>,
+}
+
+impl Sealing {
+    /// `submit` is `None` for a job without checkpoints.
+    pub(crate) fn new(
+        task: TaskId,
+        index: usize,
+        epoch: u64,
+        submit: Option<Submit>,
+        coordinator: Sender<ToCoordinator>,
+    ) -> Self {
+        let names = FileNames::new(epoch, &task);
+        Sealing { task, index, names, submit, coordinator, states: Vec::new(), next_ticket: 0, pending: None }
+    }
+
+    /// Whether the job takes checkpoints.
+    pub(crate) fn enabled(&self) -> bool {
+        self.submit.is_some()
+    }
+
+    /// Declares the task's states, and fills them from the checkpoint that the job goes on from.
+    pub(crate) fn restore(&mut self, state: &mut TaskState, restored: Option<&TaskSnapshot>) -> Result<()> {
+        let described = state.describe();
+        for stored in restored.iter().flat_map(|task| &task.states) {
+            let known = described.iter().find(|(name, _)| *name == stored.name);
+            let (_, description) = known.ok_or_else(|| {
+                Error::refused(format!("the checkpoint has the state `{}`, the job has none of this name", stored.name))
+            })?;
+            if description.kind != stored.description.kind {
+                return Err(Error::refused(format!(
+                    "the state `{}` is of kind {:?} in the checkpoint, of kind {:?} in the job",
+                    stored.name, stored.description.kind, description.kind
+                )));
+            }
+        }
+        for (name, description) in described {
+            let stored = restored.iter().flat_map(|task| &task.states).find(|stored| stored.name == name);
+            let chain = stored.map(|stored| stored.chain.clone()).unwrap_or_default();
+            if let Some(submit) = self.submit.as_ref().filter(|_| !chain.runs.is_empty()) {
+                state.restore(&name, &mut chain.content(submit.storage.as_ref())?)?;
+            }
+            self.states.push(StateRuns { name, description, chain, arriving: VecDeque::new(), folding: false });
+        }
+        Ok(())
+    }
+
+    /// Begins a checkpoint: the barrier has passed through the task's chain.
+    pub(crate) fn begin(&mut self, seal: ChainSeal) {
+        let Some(submit) = &self.submit else { return };
+        for state in &mut self.states {
+            state.arriving.push_back(Arriving { ticket: self.next_ticket, stored: None });
+        }
+        let last_ticket = self.next_ticket;
+        self.next_ticket += 1;
+        let sinks_outstanding = seal.sinks.len();
+        for SealedSink { name, prepare, to_replay } in seal.sinks {
+            let file = self.names.next_run();
+            submit.work(move |storage| {
+                let outcome = catch_panic(|| {
+                    let transaction = prepare.map(|prepare| prepare()).transpose()?;
+                    Ok((transaction, RunRef::store(to_replay, file, storage)?))
+                });
+                Completion::Prepared { sink: name, outcome }
+            });
+        }
+        let (barrier, operators) = (seal.barrier, seal.operators);
+        let encoded = self.states.is_empty();
+        let sinks = Vec::new();
+        self.pending = Some(Pending { barrier, operators, last_ticket, encoded, sinks_outstanding, sinks });
+    }
+
+    /// Encodes a slice of the checkpoint under way, if there is one; `true` if it did something.
+    pub(crate) fn encode(&mut self, state: &mut TaskState) -> Result<bool> {
+        let (Some(pending), Some(submit)) = (&mut self.pending, &self.submit) else { return Ok(false) };
+        if pending.encoded {
+            return Ok(false);
+        }
+        if state.seal_slice(SLICE_ENTRIES)? {
+            pending.encoded = true;
+            for (at, sealed) in state.take_sealed().into_iter().enumerate() {
+                let (name, ticket) = (self.names.next_run(), pending.last_ticket);
+                store(submit, at, ticket, move |storage| RunRef::store(sealed, name, storage));
+            }
+        }
+        Ok(true)
+    }
+
+    /// Adds runs that the task has spilled to its next checkpoint.
+    pub(crate) fn spilled(&mut self, runs: Vec<(usize, Vec<u8>)>) {
+        let Some(submit) = &self.submit else { return };
+        for (at, bytes) in runs {
+            let (name, ticket) = (self.names.next_run(), self.next_ticket);
+            self.next_ticket += 1;
+            self.states[at].arriving.push_back(Arriving { ticket, stored: None });
+            store(submit, at, ticket, move |storage| RunRef::store_bytes(bytes, name, storage).map(Some));
+        }
+    }
+
+    /// Takes the end of a piece of work.
+    pub(crate) fn complete(&mut self, completion: Completion) -> Result<()> {
+        match completion {
+            Completion::Stored { state, ticket, run } => {
+                let run = run?;
+                let arriving = self.states[state].arriving.iter_mut().find(|a| a.ticket == ticket);
+                if let Some(arriving) = arriving {
+                    arriving.stored = Some(run);
+                }
+            }
+            Completion::Prepared { sink, outcome } => {
+                let (transaction, to_replay) = outcome.map_err(|e| e.at(format!("sink `{sink}`")))?;
+                if let Some(pending) = &mut self.pending {
+                    pending.sinks_outstanding -= 1;
+                    pending.sinks.push((sink, transaction, Chain { runs: to_replay.into_iter().collect() }));
+                }
+            }
+            Completion::Folded { state, runs, outcome } => {
+                let state = &mut self.states[state];
+                state.folding = false;
+                state.chain.replace(runs, outcome?);
+            }
+        }
+        self.acknowledge_if_done();
+        Ok(())
+    }
+
+    /// Acknowledges the checkpoint under way once all its parts are durable.
+    pub(crate) fn acknowledge_if_done(&mut self) {
+        let Some(pending) = &self.pending else { return };
+        let stored = |arriving: &Arriving| arriving.ticket > pending.last_ticket || arriving.stored.is_some();
+        let all_stored = self.states.iter().all(|state| state.arriving.iter().all(stored));
+        if !pending.encoded || pending.sinks_outstanding > 0 || !all_stored {
+            return;
+        }
+        let Some(pending) = self.pending.take() else { return };
+        for state in &mut self.states {
+            while state.arriving.front().is_some_and(|a| a.ticket <= pending.last_ticket) {
+                state.chain.runs.extend(state.arriving.pop_front().and_then(|a| a.stored.flatten()));
+            }
+        }
+        let state = |state: &StateRuns| StateSnapshot {
+            name: state.name.clone(),
+            description: state.description.clone(),
+            chain: state.chain.clone(),
+        };
+        let snapshot = TaskSnapshot {
+            task: self.task.clone(),
+            operators: pending.operators,
+            states: self.states.iter().map(state).collect(),
+        };
+        let sealed = SealedCheckpoint { id: pending.barrier.id, snapshot, sinks: pending.sinks };
+        // A coordinator that is gone has ended the job.
+        let _ = self.coordinator.send(ToCoordinator::Acknowledged { task: self.index, sealed });
+    }
+
+    /// A checkpoint is complete: chains that have grown long are folded in the background.
+    pub(crate) fn completed(&mut self) {
+        let Some(submit) = &self.submit else { return };
+        for (at, state) in self.states.iter_mut().enumerate().filter(|(_, state)| !state.folding) {
+            let sizes: Vec<_> = state.chain.runs.iter().map(|run| run.summary.bytes).collect();
+            let Some(runs) = plan_fold(&sizes) else { continue };
+            state.folding = true;
+            let (chain, name) = (state.chain.clone(), self.names.next_run());
+            submit.work(move |storage| {
+                let outcome = catch_panic(|| chain.fold(runs.clone(), &name, storage));
+                Completion::Folded { state: at, runs, outcome }
+            });
+        }
+    }
+
+    /// Whether submitted work is still under way.
+    pub(crate) fn busy(&self) -> bool {
+        self.pending.is_some() || self.states.iter().any(|s| s.folding || s.arriving.iter().any(|a| a.stored.is_none()))
+    }
+
+    /// Tells the coordinator that all inputs of the task have ended and what they caused is handed on.
+    pub(crate) fn report_end(&self) {
+        let _ = self.coordinator.send(ToCoordinator::Ended { task: self.index });
+    }
+}
+
+fn store(
+    submit: &Submit,
+    state: usize,
+    ticket: u64,
+    work: impl FnOnce(&dyn CheckpointStorage) -> Result<Option<RunRef>> + Send + 'static,
+) {
+    submit.work(move |storage| Completion::Stored { state, ticket, run: catch_panic(|| work(storage)) });
+}

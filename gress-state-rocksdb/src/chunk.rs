@@ -1,0 +1,68 @@
+//! The beginning of a run, copied, until it is clear whether the run is small or large.
+
+use gress_state::run::RunEntry;
+use std::ops::Range;
+
+/// Entries from which on a run is large. At this size a batch with the flush that follows it and a file with its ingest
+/// cost about the same; see `measure_batches_against_files` in `tests/it/bench.rs`.
+const LARGE_ENTRIES: usize = 10_000;
+/// Bytes from which on a run is large, however few its entries are.
+const LARGE_BYTES: usize = 4 << 20;
+
+/// Copies of entries in the order of their run.
+#[derive(Default)]
+pub(crate) struct Chunk {
+    bytes: Vec<u8>,
+    entries: Vec<Span>,
+}
+
+/// An entry whose parts are ranges of the chunk's bytes.
+enum Span {
+    Put { key: Range<usize>, value: Range<usize> },
+    Delete { key: Range<usize> },
+    DeleteRange { start: Range<usize>, end: Range<usize> },
+}
+
+impl Chunk {
+    pub(crate) fn push(&mut self, entry: RunEntry<'_>) {
+        let span = match entry {
+            RunEntry::Put { key, value } => Span::Put { key: self.copy(key), value: self.copy(value) },
+            RunEntry::Delete { key } => Span::Delete { key: self.copy(key) },
+            RunEntry::DeleteRange { start, end } => {
+                Span::DeleteRange { start: self.copy(start), end: self.copy(end) }
+            }
+        };
+        self.entries.push(span);
+    }
+
+    /// Whether a run that goes on after this chunk is large.
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries.len() >= LARGE_ENTRIES || self.bytes.len() >= LARGE_BYTES
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = RunEntry<'_>> {
+        self.entries.iter().map(|span| match span {
+            Span::Put { key, value } => RunEntry::Put { key: self.at(key), value: self.at(value) },
+            Span::Delete { key } => RunEntry::Delete { key: self.at(key) },
+            Span::DeleteRange { start, end } => RunEntry::DeleteRange { start: self.at(start), end: self.at(end) },
+        })
+    }
+
+    fn copy(&mut self, part: &[u8]) -> Range<usize> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(part);
+        start..self.bytes.len()
+    }
+
+    fn at(&self, range: &Range<usize>) -> &[u8] {
+        &self.bytes[range.clone()]
+    }
+}

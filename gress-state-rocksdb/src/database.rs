@@ -1,0 +1,117 @@
+//! One open database, shared by a backend and its stores until one of them closes it.
+
+use crate::error::{closed, wrap};
+use gress_core::Result;
+use rocksdb::{ColumnFamily, ColumnFamilyDescriptor, DBWithThreadMode, Options, SingleThreaded};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    path::{Path, PathBuf},
+    sync::{PoisonError, RwLock, atomic::AtomicU64},
+};
+
+/// The handle of RocksDB. Column families are made under the write lock below, so that it needs no lock of its own.
+pub(crate) type Db = DBWithThreadMode<SingleThreaded>;
+
+/// A database and the lock that `close` takes it out of: whatever still holds the `Database` afterwards holds no files.
+pub(crate) struct Database {
+    pub(crate) directory: PathBuf,
+    /// What it was opened with: for further column families, and the way to its statistics.
+    pub(crate) options: Options,
+    /// Numbers the files of [`crate::ingest`].
+    pub(crate) next_file: AtomicU64,
+    open: RwLock<Option<Open>>,
+}
+
+/// What is there between opening and closing.
+pub(crate) struct Open {
+    pub(crate) db: Db,
+    /// Names of the stores, which are the column families but for the empty `default`.
+    pub(crate) families: BTreeSet<String>,
+}
+
+impl Open {
+    /// All column families of stores.
+    pub(crate) fn families(&self) -> impl Iterator<Item = (&str, &ColumnFamily)> {
+        self.families.iter().filter_map(|name| Some((name.as_str(), self.db.cf_handle(name)?)))
+    }
+}
+
+impl Database {
+    /// Opens the database of `directory` with all column families that it has.
+    pub(crate) fn open(directory: &Path, options: Options) -> Result<Self> {
+        let families = match directory.join("CURRENT").exists() {
+            true => Db::list_cf(&options, directory).map_err(wrap("list the stores of", directory))?,
+            false => Vec::new(),
+        };
+        let descriptors = families.iter().map(|name| ColumnFamilyDescriptor::new(name, options.clone()));
+        let opened = match families.is_empty() {
+            true => Db::open(&options, directory),
+            false => Db::open_cf_descriptors(&options, directory, descriptors),
+        };
+        let db = opened.map_err(wrap("open", directory))?;
+        let families = families.into_iter().filter(|name| name != rocksdb::DEFAULT_COLUMN_FAMILY_NAME).collect();
+        Ok(Database {
+            directory: directory.to_path_buf(),
+            options,
+            next_file: AtomicU64::new(0),
+            open: RwLock::new(Some(Open { db, families })),
+        })
+    }
+
+    /// Lends the open database, or says that it was closed before `purpose`.
+    pub(crate) fn with<R>(&self, purpose: &str, then: impl FnOnce(&Open) -> Result<R>) -> Result<R> {
+        match self.open.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            Some(open) => then(open),
+            None => Err(closed(purpose, &self.directory)),
+        }
+    }
+
+    /// Lends the column family of a store.
+    pub(crate) fn with_family<R>(
+        &self,
+        store: &str,
+        purpose: &str,
+        then: impl FnOnce(&Db, &ColumnFamily) -> Result<R, rocksdb::Error>,
+    ) -> Result<R> {
+        self.with(purpose, |open| match open.db.cf_handle(store) {
+            Some(family) => then(&open.db, family).map_err(wrap(&format!("{purpose} `{store}` of"), &self.directory)),
+            None => Err(closed(purpose, &self.directory)),
+        })
+    }
+
+    /// Makes the column family of a store unless it is there.
+    pub(crate) fn create_family(&self, store: &str) -> Result<()> {
+        let purpose = "make a store in";
+        match self.open.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(open) if open.families.contains(store) => Ok(()),
+            Some(open) => {
+                open.db.create_cf(store, &self.options).map_err(wrap(purpose, &self.directory))?;
+                open.families.insert(store.to_owned());
+                Ok(())
+            }
+            None => Err(closed(purpose, &self.directory)),
+        }
+    }
+
+    /// Waits for calls and background work that run, then releases the files. A second call does nothing.
+    pub(crate) fn close(&self) {
+        let open = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(open) = open {
+            open.db.cancel_all_background_work(true);
+        }
+    }
+}
+
+/// A backend that was only dropped leaves its database to the last store.
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+//! One state of one task in a column family.
+
+use crate::{database::Database, ingest};
+use gress_core::{Result, StateName};
+use gress_state::{KeyRange, StateStore, run::RunCursor};
+use rocksdb::ReadOptions;
+use std::{fmt, sync::Arc};
+
+/// Keys of one `multi_get` whose values are pinned at once.
+const PINNED_KEYS: usize = 1_024;
+
+/// A store of a [`crate::RocksDbBackend`]: the column family named `operator/state`.
+pub struct RocksDbStore {
+    database: Arc<Database>,
+    name: StateName,
+    /// Size at which a file of a large run ends.
+    file_bytes: u64,
+    /// Made once: each is a C++ object.
+    point_reads: ReadOptions,
+}
+
+impl RocksDbStore {
+    pub(crate) fn new(database: Arc<Database>, name: StateName, file_bytes: u64) -> Self {
+        RocksDbStore { database, name, file_bytes, point_reads: ReadOptions::default() }
+    }
+}
+
+impl StateStore for RocksDbStore {
+    fn get(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        self.database.with_family(self.name.as_str(), "read from store", |db, family| {
+            let value = db.get_pinned_cf_opt(&family, key, &self.point_reads)?;
+            Ok(value.map(|value| read(&value)).is_some())
+        })
+    }
+
+    fn multi_get(&self, keys: &[&[u8]], read: &mut dyn FnMut(usize, Option<&[u8]>)) -> Result<()> {
+        self.database.with_family(self.name.as_str(), "read from store", |db, family| {
+            let mut index = 0;
+            for keys in keys.chunks(PINNED_KEYS) {
+                for value in db.batched_multi_get_cf_opt(&family, keys.iter().copied(), true, &self.point_reads) {
+                    read(index, value?.as_deref());
+                    index += 1;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn scan(
+        &self,
+        range: KeyRange<'_>,
+        limit: usize,
+        row: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<Option<Vec<u8>>> {
+        self.database.with_family(self.name.as_str(), "scan store", |db, family| {
+            if range.upper.is_some_and(|upper| range.lower >= upper) {
+                return Ok(None);
+            }
+            let mut options = ReadOptions::default();
+            if let Some(upper) = range.upper {
+                options.set_iterate_upper_bound(upper);
+            }
+            // The raw iterator lends its rows; the others allocate twice for each.
+            let mut rows = db.raw_iterator_cf_opt(&family, options);
+            rows.seek(range.lower);
+            for _ in 0..limit {
+                let Some((key, value)) = rows.item() else { break };
+                row(key, value);
+                rows.next();
+            }
+            rows.status()?;
+            Ok(rows.key().map(<[u8]>::to_vec))
+        })
+    }
+
+    fn apply_run(&self, run: &mut dyn RunCursor) -> Result<()> {
+        ingest::apply(&self.database, self.name.as_str(), self.file_bytes, run)
+    }
+}
+
+impl fmt::Debug for RocksDbStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RocksDbStore").field("name", &self.name).field("database", &self.database).finish()
+    }
+}

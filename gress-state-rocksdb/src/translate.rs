@@ -1,0 +1,90 @@
+//! From Gress's options to RocksDB's.
+
+use crate::{
+    options::Options,
+    shared::{Shared, to_usize},
+};
+use rocksdb::{BlockBasedIndexType, BlockBasedOptions, statistics::StatsLevel};
+
+/// RocksDB's options for one database and all its column families.
+pub(crate) fn translate(options: &Options, shared: &Shared) -> Result<rocksdb::Options, rocksdb::Error> {
+    // There is no setter for this one. What is thrown away need not be flushed first.
+    let mut to = rocksdb::Options::default().get_options_from_string("avoid_flush_during_shutdown=true")?;
+    to.create_if_missing(true);
+    to.set_env(&shared.env);
+    to.set_block_based_table_factory(&table(options, shared));
+    // Left on, it loses the newest record of a column family at times; nothing here needs families to agree.
+    to.set_atomic_flush(false);
+    buffers(&mut to, options, shared);
+    compaction(&mut to, options);
+    files(&mut to, options);
+    statistics(&mut to, options);
+    Ok(to)
+}
+
+fn table(options: &Options, shared: &Shared) -> BlockBasedOptions {
+    let mut to = BlockBasedOptions::default();
+    to.set_block_size(to_usize(options.block_size.0));
+    to.set_block_cache(&shared.cache);
+    // Inside the cache, so that the budget holds however large the state is.
+    to.set_cache_index_and_filter_blocks(true);
+    to.set_cache_index_and_filter_blocks_with_high_priority(true);
+    to.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    to.set_whole_key_filtering(true);
+    if options.bloom_bits_per_key > 0 {
+        to.set_bloom_filter(options.bloom_bits_per_key.into(), false);
+    }
+    if options.partition_index_and_filters {
+        to.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+        to.set_partition_filters(true);
+        to.set_pin_top_level_index_and_filter(true);
+    }
+    to
+}
+
+fn buffers(to: &mut rocksdb::Options, options: &Options, shared: &Shared) {
+    to.set_write_buffer_size(to_usize(options.write_buffer_size.0));
+    to.set_max_write_buffer_number(int(options.max_write_buffer_number));
+    // The manager is what limits; the option repeats its number for whoever reads the file of options.
+    to.set_db_write_buffer_size(to_usize(options.db_write_buffer_size.0));
+    to.set_write_buffer_manager(&shared.write_buffers);
+    to.set_max_total_wal_size(options.max_total_wal_size.0);
+}
+
+fn compaction(to: &mut rocksdb::Options, options: &Options) {
+    to.set_compression_type(options.compression.to_rocksdb());
+    to.set_max_background_jobs(int(options.max_background_jobs));
+    to.set_max_subcompactions(options.max_sub_compactions);
+    to.set_level_zero_file_num_compaction_trigger(int(options.level0_file_num_compaction_trigger));
+    to.set_level_zero_slowdown_writes_trigger(int(options.level0_slowdown_writes_trigger));
+    to.set_level_zero_stop_writes_trigger(int(options.level0_stop_writes_trigger));
+    to.set_target_file_size_base(options.target_file_size_base.0);
+    to.set_max_bytes_for_level_base(options.max_bytes_for_level_base.0);
+    to.set_optimize_filters_for_hits(options.optimize_filters_for_hits);
+}
+
+fn files(to: &mut rocksdb::Options, options: &Options) {
+    to.set_max_open_files(options.max_open_files);
+    to.set_allow_mmap_reads(options.allow_mmap_reads);
+    to.set_use_direct_reads(options.use_direct_reads);
+    to.set_use_direct_io_for_flush_and_compaction(options.use_direct_io_for_flush_and_compaction);
+    to.set_bytes_per_sync(options.bytes_per_sync.0);
+    // RocksDB's own `LOG` files, which grow without end otherwise.
+    to.set_keep_log_file_num(4);
+    to.set_max_log_file_size(4 << 20);
+}
+
+fn statistics(to: &mut rocksdb::Options, options: &Options) {
+    if !options.enable_statistics {
+        return;
+    }
+    to.enable_statistics();
+    to.set_statistics_level(match options.enable_latency_tracking {
+        true => StatsLevel::ExceptDetailedTimers,
+        false => StatsLevel::ExceptHistogramOrTimers,
+    });
+}
+
+fn int(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
