@@ -30,14 +30,21 @@ fn rocksdb(config: &Config) -> Result<Arc<dyn BackendFactory>> {
     Ok(Arc::new(gress_state_rocksdb::RocksDbFactory::new(options, config.parallelism)?))
 }
 
+/// The explicit settings. `state.memory` stands for the sizes that are not among them: a third of it for the cache, a
+/// sixth for write buffers; the other half is the table's.
 #[cfg(feature = "rocksdb")]
 fn rocksdb_config(config: &Config) -> Result<gress_state_rocksdb::RocksDbConfig> {
     let mut options = gress_state_rocksdb::RocksDbConfig::default();
-    for setting in &config.state.rocksdb {
-        options.set(&setting.key, &setting.value).map_err(|valid| {
-            gress_core::Error::config(format!("`state.rocksdb.{}` is `{}`: {valid}", setting.key, setting.value))
-        })?;
+    let mut set = |key: &str, value: &str| {
+        options.set(key, value).map_err(|valid| {
+            gress_core::Error::config(format!("`state.rocksdb.{key}` is `{value}`: {valid}"))
+        })
+    };
+    if let Some(memory) = config.state.memory {
+        set("block_cache_size", &(memory.bytes() / 3).to_string())?;
+        set("db_write_buffer_size", &(memory.bytes() / 6).to_string())?;
     }
+    config.state.rocksdb.iter().try_for_each(|setting| set(&setting.key, &setting.value))?;
     Ok(options)
 }
 
@@ -61,9 +68,15 @@ pub(crate) fn table_budget(config: &Config, tasks: usize) -> usize {
     usize::try_from(total / tasks.max(1) as u64).unwrap_or(usize::MAX)
 }
 
+/// Cache and write buffers together.
 #[cfg(feature = "rocksdb")]
 fn preset_bytes(config: &Config) -> u64 {
-    rocksdb_config(config).map_or(u64::MAX, |config| config.effective().memory_bytes())
+    let Ok(options) = rocksdb_config(config).map(|config| config.effective()) else { return u64::MAX };
+    let buffers = match options.db_write_buffer_size.bytes() {
+        0 => options.write_buffer_size.bytes() * u64::from(options.max_write_buffer_number),
+        limit => limit,
+    };
+    options.block_cache_size.bytes() + buffers
 }
 
 #[cfg(not(feature = "rocksdb"))]

@@ -76,10 +76,9 @@ pub struct Config {
 /// Settings below `batch.`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchConfig {
-    /// `batch.size`: a batch is sent when it holds this many events, 1 to 65,536. Default 1,024.
+    /// `batch.size`: a source reads at most this many events at a time, and they travel together, 1 to 65,536. Default
+    /// 1,024.
     pub size: usize,
-    /// `batch.linger`: a batch that is not full is sent after this time, at most a minute. Default 5 ms.
-    pub linger: Duration,
 }
 
 /// Settings below `checkpoint.`.
@@ -200,7 +199,7 @@ impl Default for Config {
 
 impl Default for BatchConfig {
     fn default() -> Self {
-        BatchConfig { size: 1024, linger: Duration::from_millis(5) }
+        BatchConfig { size: 1024 }
     }
 }
 

@@ -19,6 +19,10 @@ mod stream;
 mod windowed;
 
 pub(crate) use graph::Graph;
+#[cfg(feature = "testing")]
+pub(crate) use build::{Build, Shared};
+#[cfg(feature = "testing")]
+pub(crate) use directory::work_directory;
 pub use handle::JobHandle;
 pub use keyed::{KeyedStream, Processed};
 pub use report::{Outcome, Report};
@@ -86,6 +90,12 @@ impl Job {
     /// As [`Job::run`], but for failures of tasks.
     pub fn start(self) -> Result<JobHandle> {
         JobHandle::start(self)
+    }
+
+    /// Takes the graph apart, for the harness.
+    #[cfg(feature = "testing")]
+    pub(crate) fn take_plan(&self) -> graph::Plan {
+        self.graph.take()
     }
 
     /// Runs the job to its end on this thread, stepping tasks and doing submitted work in an order that `seed` decides:

@@ -13,6 +13,8 @@ mod process;
 pub mod sink;
 pub mod source;
 mod task;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod window;
 

@@ -13,6 +13,8 @@ mod chain;
 mod fold;
 mod local;
 mod manifest;
+#[cfg(feature = "testing")]
+mod memory;
 mod paths;
 mod recover;
 mod retain;
@@ -21,6 +23,8 @@ mod storage;
 pub use chain::{Chain, RunContent, RunRef};
 pub use fold::plan_fold;
 pub use local::LocalStorage;
+#[cfg(feature = "testing")]
+pub use memory::MemoryStorage;
 pub use manifest::{
     Ending, Manifest, OperatorState, PendingTransaction, SinkSnapshot, SourceSnapshot, StateSnapshot, TaskSnapshot,
 };

@@ -61,15 +61,6 @@ pub(super) const KEYS: &[Key] = &[
         get: |config| Some(config.batch.size.to_string()),
     },
     Key {
-        name: "batch.linger",
-        valid: "a duration from `0ms` to `1m`, such as `5ms`",
-        set: |config, text| {
-            config.batch.linger = time(text, Duration::ZERO..=Duration::from_secs(60))?;
-            Some(())
-        },
-        get: |config| Some(duration::format(config.batch.linger)),
-    },
-    Key {
         name: "checkpoint.interval",
         valid: "a duration from `10ms` to `8760h`, such as `500ms`, `30s` or `5m`",
         set: |config, text| {
@@ -224,7 +215,6 @@ mod tests {
             ("name", ["", ".x", "a/b", "a b"].as_slice()),
             ("parallelism", &["0", "129", "-1", "1.0", "0x1", "four", "99999999999999999999"]),
             ("batch.size", &["0", "65537"]),
-            ("batch.linger", &["5", "61s"]),
             ("checkpoint.interval", &["9ms", "9999h", "0"]),
             ("checkpoint.retained", &["1", "0", "1001"]),
             ("checkpoint.directory", &["", " "]),

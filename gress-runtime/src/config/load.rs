@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn the_file_of_the_guide_loads() {
         let config = load_all(
-            "name: flights\nparallelism: 2\nbatch: {size: 100, linger: 1ms}\ncheckpoint:\n  interval: 30s\n  directory: /c\n  \
+            "name: flights\nparallelism: 2\nbatch: {size: 100}\ncheckpoint:\n  interval: 30s\n  directory: /c\n  \
              retained: 5\nstate:\n  backend: memory\n  memory: 512MB\n  directory: w\n  rocksdb:\n    path: /r\n    preset: \
              low-latency\n    allow_mmap_reads: true\nmetrics:\n  address: 127.0.0.1:9000\n",
             &[],
@@ -292,7 +292,7 @@ mod tests {
         assert!(matches!(of("parallelism"), Some(Origin::File { line: Some(1), .. })));
         assert_eq!(of("batch.size"), Some(Origin::Environment { variable: "GRESS__BATCH__SIZE".into() }));
         assert_eq!(of("checkpoint.retained"), Some(Origin::Code));
-        assert_eq!(of("batch.linger"), Some(Origin::Default));
+        assert_eq!(of("checkpoint.interval"), Some(Origin::Default));
         let variable = "gress__state__rocksdb__preset".into();
         assert_eq!(of("state.rocksdb.preset"), Some(Origin::Environment { variable }));
         assert_eq!(config.state.rocksdb.len(), 1);
@@ -309,7 +309,7 @@ mod tests {
             ("retained: 3\n", "unknown key `retained` in flights.yaml, line 1: did you mean `checkpoint.retained`?"),
             (
                 "batch.windows: 3\n",
-                "unknown key `batch.windows` in flights.yaml, line 1: valid are `batch.size`, `batch.linger`",
+                "unknown key `batch.windows` in flights.yaml, line 1: valid are `batch.size`",
             ),
         ] {
             assert_eq!(refusal(file), error);
@@ -348,7 +348,7 @@ mod tests {
             ),
             (
                 "batch: 5",
-                "`batch` is `5`, set in flights.yaml, line 1: valid are keys below it: `batch.size`, `batch.linger`",
+                "`batch` is `5`, set in flights.yaml, line 1: valid are keys below it: `batch.size`",
             ),
             (
                 "state.rocksdb.preset: fast",

@@ -9,7 +9,7 @@ use std::{fs, path::Path};
 const VALID: &str = r#"# A job.
 name: flights
 parallelism: 4
-batch: {size: 1000, linger: 5ms}
+batch: {size: 1000}
 checkpoint:
   interval: 30s
   directory: "/var/lib/gress/checkpoints"

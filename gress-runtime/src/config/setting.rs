@@ -75,7 +75,6 @@ mod tests {
                 "name: job  # default",
                 "parallelism: 3  # code",
                 "batch.size: 1024  # default",
-                "batch.linger: 5ms  # default",
                 "checkpoint.interval: 2s  # code",
                 "checkpoint.retained: 3  # default",
                 "state.backend: rocksdb  # default",
@@ -87,11 +86,11 @@ mod tests {
     #[test]
     fn a_value_that_code_changes_after_loading_is_no_longer_the_files() {
         let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(&file, "batch.linger: 7ms\nparallelism: 2").expect("written");
+        std::fs::write(&file, "checkpoint.interval: 7s\nparallelism: 2").expect("written");
         let mut config = Config::from_yaml_file(file.path()).expect("a valid config");
-        config.batch.linger = Duration::from_millis(8);
+        config.checkpoint.interval = Duration::from_secs(8);
         let origin = |key| config.explain().into_iter().find(|s| s.key == key).map(|s| s.origin);
-        assert_eq!(origin("batch.linger"), Some(Origin::Code));
+        assert_eq!(origin("checkpoint.interval"), Some(Origin::Code));
         assert_eq!(origin("parallelism"), Some(Origin::File { path: file.path().into(), line: Some(2) }));
     }
 

@@ -129,6 +129,12 @@ impl Graph {
                 "the sink `{sink}` commits with checkpoints: set `checkpoint.directory` in the config"
             ));
         }
+        let places: Vec<_> = parts.sinks.iter().filter_map(|(n, c)| Some((n, c.as_ref()?.location()))).collect();
+        for (at, (name, place)) in places.iter().enumerate() {
+            if let Some((first, _)) = places[..at].iter().find(|(_, earlier)| earlier == place) {
+                problems.push(format!("the sinks `{first}` and `{name}` both write to `{place}`: give each its own"));
+            }
+        }
         if problems.is_empty() {
             return Ok(());
         }

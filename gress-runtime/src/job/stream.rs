@@ -196,6 +196,20 @@ impl<T: Data> Stream<T> {
         timed
     }
 
+    /// A stream whose times `make` gives, for the harness.
+    #[cfg(feature = "testing")]
+    #[track_caller]
+    pub(crate) fn timed_by<U: Data>(
+        &self,
+        make: impl Fn(&Build, Box<dyn Push<U>>) -> Box<dyn Push<T>> + Send + Sync + 'static,
+    ) -> Stream<U> {
+        let facts = StreamFacts { timed: true, ..self.facts.clone() };
+        let child = Stream::new(&self.graph, "timed_by", Location::caller(), true, facts);
+        let node = child.node.clone();
+        self.attach(move |build| Ok(make(build, node.build(build)?)));
+        child
+    }
+
     /// Turns each event into another.
     #[track_caller]
     pub fn map<U: Data>(&self, f: impl Fn(T) -> U + Send + Sync + 'static) -> Stream<U> {

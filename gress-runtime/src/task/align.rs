@@ -100,7 +100,7 @@ mod tests {
     fn the_watermark_is_the_least_over_all_inputs() {
         let mut gate = Gate::new(3);
         let at = Timestamp::from_millis;
-        (0..3).for_each(|port| drop(gate.advance(port, at(0))));
+        (0..3).for_each(|port| _ = gate.advance(port, at(0)));
         assert!(!gate.advance(0, at(12)));
         assert!(!gate.advance(2, at(10)));
         assert!(gate.advance(1, at(15)));
