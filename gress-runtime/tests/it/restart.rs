@@ -1,0 +1,102 @@
+//! Jobs that stop and go on.
+
+use crate::sums::{Count, checkpointed, lines};
+use gress_runtime::{ErrorKind, Outcome, prelude::*, source::Generate};
+use std::path::Path;
+
+fn job(folder: &Path, parallelism: usize, rate: u64) -> Result<Job> {
+    let job = Job::new(checkpointed(parallelism, 64, folder));
+    let numbers = job.source("numbers", Throttled::new(Generate::new(3, 2_000, |p, i| p as u64 + 3 * i), rate)?);
+    let counts = numbers.key_by(|n| n % 11).process("counts", |state| Count { seen: state.value("seen") });
+    counts.sink("out", JsonLines::exactly_once(folder.join("out")));
+    Ok(job)
+}
+
+fn expected() -> Vec<String> {
+    let mut seen = [0; 11];
+    let mut lines = Vec::new();
+    for n in 0..6_000_usize {
+        seen[n % 11] += 1;
+        lines.push(format!("[{},{}]", n % 11, seen[n % 11]));
+    }
+    lines.sort();
+    lines
+}
+
+#[test]
+fn a_job_that_is_stopped_goes_on_where_it_stood() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut restored = None;
+    for _ in 0..3 {
+        let running = job(folder.path(), 2, 20_000).unwrap().start().unwrap();
+        while running.progress().checkpoints < 2 && !running.is_over() {
+            std::thread::yield_now();
+        }
+        running.stop();
+        let report = running.wait().unwrap();
+        assert_eq!(report.restored.is_some(), report.starts > 1);
+        assert!(report.restored >= restored, "never back");
+        restored = report.restored;
+        if report.outcome == Outcome::Finished {
+            break;
+        }
+        assert!(matches!(report.outcome, Outcome::Stopped(Some(_))), "{report:?}");
+    }
+    let report = job(folder.path(), 2, 10_000_000).unwrap().run().unwrap();
+    assert!(matches!(report.outcome, Outcome::Finished | Outcome::AlreadyFinished));
+    assert_eq!(lines(&folder.path().join("out")), expected());
+    let again = job(folder.path(), 2, 10_000_000).unwrap().run().unwrap();
+    assert_eq!(again.outcome, Outcome::AlreadyFinished);
+}
+
+#[test]
+fn what_a_finished_job_leaves_is_named_by_its_manifests_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    job(folder.path(), 2, 100_000).unwrap().run().unwrap();
+    let state = folder.path().join("state");
+    let names: Vec<_> = std::fs::read_dir(&state).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let manifests: String = names
+        .iter()
+        .filter(|name| name.starts_with("manifest-"))
+        .map(|name| std::fs::read_to_string(state.join(name)).unwrap())
+        .collect();
+    for name in names.iter().filter(|name| !name.starts_with("manifest-") && *name != "gress.lock") {
+        assert!(manifests.contains(name.as_str()), "the orphan {name}");
+    }
+}
+
+#[test]
+fn state_of_another_job_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = job(folder.path(), 2, 20_000).unwrap().start().unwrap();
+    while running.progress().checkpoints < 1 {
+        std::thread::yield_now();
+    }
+    running.stop();
+    running.wait().unwrap();
+    let other_parallelism = job(folder.path(), 3, 20_000).unwrap().run().unwrap_err();
+    assert_eq!(other_parallelism.kind(), ErrorKind::Refused);
+    assert!(other_parallelism.to_string().contains("parallelism 2, the job has 3"), "{other_parallelism}");
+
+    let renamed = Job::new(checkpointed(2, 64, folder.path()));
+    let numbers = renamed.source("numbers", Generate::new(3, 2_000, |p, i| p as u64 + 3 * i));
+    let counts = numbers.key_by(|n| n % 11).process("tally", |state| Count { seen: state.value("seen") });
+    counts.sink("out", JsonLines::exactly_once(folder.path().join("out")));
+    let error = renamed.run().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains("has a task `counts#0`, the job has none"), "{error}");
+
+    job(folder.path(), 2, 10_000_000).unwrap().run().unwrap();
+    assert_eq!(lines(&folder.path().join("out")), expected());
+}
+
+#[test]
+fn a_second_job_on_the_same_directory_is_refused_while_the_first_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = job(folder.path(), 1, 20_000).unwrap().start().unwrap();
+    let error = job(folder.path(), 1, 20_000).unwrap().run().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked);
+    assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+    running.stop();
+    running.wait().unwrap();
+}
