@@ -4,11 +4,7 @@
 //! `std::error::Error` by `?`, so that code in operators needs no mapping, and for that reason does not implement
 //! `std::error::Error` itself (as in `anyhow`).
 
-use std::{
-    error::Error as StdError,
-    fmt,
-    path::Path,
-};
+use std::{error::Error as StdError, fmt, path::Path};
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -48,6 +44,9 @@ pub enum ErrorKind {
     Replay,
     /// The backend was closed before the call.
     Closed,
+    /// A task cannot go on because another one is gone, whose own error is the cause. A job reports it only where no
+    /// cause is known.
+    TaskGone,
 }
 
 impl Error {

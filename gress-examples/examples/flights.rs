@@ -12,6 +12,8 @@
 //! cargo run --release -p gress-examples --example flights -- --out /tmp/flights
 //! ```
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
+
 use clap::Parser;
 use gress_runtime::{
     JobHandle,
@@ -301,8 +303,23 @@ fn run(flags: &Flags) -> Result<Report> {
     job.wait()
 }
 
+/// Help goes to stdout; an error of usage is one line and exit code 2.
+fn usage(told: &clap::Error) -> ExitCode {
+    if !told.use_stderr() {
+        print!("{told}");
+        return ExitCode::SUCCESS;
+    }
+    let text = told.to_string();
+    let what: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    eprintln!("{}; try --help", what.join(" "));
+    ExitCode::from(2)
+}
+
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags = match Flags::try_parse() {
+        Ok(flags) => flags,
+        Err(told) => return usage(&told),
+    };
     match run(&flags) {
         Ok(report) => {
             println!("  results      {}/{{hourly,late,legs}}/*.jsonl", flags.out.display());

@@ -13,21 +13,21 @@ pub(crate) fn options() -> Option<&'static dyn BackendOptions> {
     None
 }
 
-/// The factory that the config names.
+/// The factory that the config names, for `tasks` keyed tasks.
 ///
 /// # Errors
 /// A backend that this build does not have.
-pub(crate) fn factory(config: &Config) -> Result<Arc<dyn BackendFactory>> {
+pub(crate) fn factory(config: &Config, tasks: usize) -> Result<Arc<dyn BackendFactory>> {
     match config.state.backend {
         Backend::Memory => Ok(Arc::new(MemoryFactory)),
-        Backend::RocksDb => rocksdb(config),
+        Backend::RocksDb => rocksdb(config, tasks),
     }
 }
 
 #[cfg(feature = "rocksdb")]
-fn rocksdb(config: &Config) -> Result<Arc<dyn BackendFactory>> {
+fn rocksdb(config: &Config, tasks: usize) -> Result<Arc<dyn BackendFactory>> {
     let options = rocksdb_config(config)?;
-    Ok(Arc::new(gress_state_rocksdb::RocksDbFactory::new(options, config.parallelism)?))
+    Ok(Arc::new(gress_state_rocksdb::RocksDbFactory::new(options, tasks)?))
 }
 
 /// The explicit settings. `state.memory` stands for the sizes that are not among them: a third of it for the cache, a
@@ -36,9 +36,9 @@ fn rocksdb(config: &Config) -> Result<Arc<dyn BackendFactory>> {
 fn rocksdb_config(config: &Config) -> Result<gress_state_rocksdb::RocksDbConfig> {
     let mut options = gress_state_rocksdb::RocksDbConfig::default();
     let mut set = |key: &str, value: &str| {
-        options.set(key, value).map_err(|valid| {
-            gress_core::Error::config(format!("`state.rocksdb.{key}` is `{value}`: {valid}"))
-        })
+        options
+            .set(key, value)
+            .map_err(|valid| gress_core::Error::config(format!("`state.rocksdb.{key}` is `{value}`: {valid}")))
     };
     if let Some(memory) = config.state.memory {
         set("block_cache_size", &(memory.bytes() / 3).to_string())?;
@@ -49,7 +49,7 @@ fn rocksdb_config(config: &Config) -> Result<gress_state_rocksdb::RocksDbConfig>
 }
 
 #[cfg(not(feature = "rocksdb"))]
-fn rocksdb(_: &Config) -> Result<Arc<dyn BackendFactory>> {
+fn rocksdb(_: &Config, _: usize) -> Result<Arc<dyn BackendFactory>> {
     Err(gress_core::Error::config(
         "`state.backend` is `rocksdb`, which this program was built without: \
          build it with the feature `rocksdb`, or set `state.backend: memory`",

@@ -18,11 +18,11 @@ mod stepper;
 mod stream;
 mod windowed;
 
-pub(crate) use graph::Graph;
 #[cfg(feature = "testing")]
 pub(crate) use build::{Build, Shared};
 #[cfg(feature = "testing")]
 pub(crate) use directory::work_directory;
+pub(crate) use graph::Graph;
 pub use handle::JobHandle;
 pub use keyed::{KeyedStream, Processed};
 pub use report::{Outcome, Report};

@@ -31,8 +31,8 @@ pub use window::{Accumulator, TimeWindow, Tumbling, Windowed};
 /// Everything that a job needs: `use gress_runtime::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Accumulator, Event, Job, Key, KeyedStream, Output, Process, Report, Result, SideOutput, StateScope, Stream, Tag,
-        TimeWindow, Timer, Timers, Timestamp, Tumbling, ValueState, Watermarks, Windowed,
+        Accumulator, Event, Job, Key, KeyedStream, Output, Process, Report, Result, SideOutput, StateScope, Stream,
+        Tag, TimeWindow, Timer, Timers, Timestamp, Tumbling, ValueState, Watermarks, Windowed,
         config::Config,
         hours, millis, minutes, seconds,
         sink::{Collect, Discard, JsonLines},

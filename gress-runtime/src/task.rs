@@ -18,9 +18,9 @@ mod watch;
 
 pub(crate) use align::Gate;
 pub(crate) use driver::run_on_thread;
-pub(crate) use executor::{BlockingPool, Executor};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use executor::SteppedExecutor;
+pub(crate) use executor::{BlockingPool, Executor, catch_panic};
 pub(crate) use keyed::{KeyedBody, KeyedOperator, KeyedTask};
 pub(crate) use mailbox::{Mailbox, TaskMessage};
 pub(crate) use sealing::{SealedCheckpoint, Sealing, Submit};

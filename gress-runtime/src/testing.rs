@@ -47,7 +47,7 @@ use crate::{
     time::Clock,
 };
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use feed::{Feed, Fed, Inject};
+use feed::{Fed, Feed, Inject};
 use gress_core::{Barrier, BarrierKind, CheckpointId, Data, Error, Event, JobId, Result, TaskId, Timestamp};
 use gress_state::checkpoint::{CheckpointStorage, MemoryStorage, TaskSnapshot};
 use record::Record;
@@ -209,12 +209,12 @@ impl<I: Data, O: Data> Running<I, O> {
         let (to_coordinator, coordinator) = unbounded();
         let (executor, counters) = (Arc::new(SteppedExecutor::default()), Arc::new(Counters::default()));
         let clock = Arc::new(HandClock::default());
-        let keyed = plan.groups.iter().filter(|g| !g.is_source).map(|g| g.subtasks).sum();
+        let keyed = plan.keyed_tasks();
         let shared = Arc::new(Shared {
             job: JobId(1),
             epoch,
             batch: config.batch.size,
-            factory: backends::factory(config)?,
+            factory: backends::factory(config, keyed)?,
             budget_bytes: backends::table_budget(config, keyed),
             work_directory: crate::job::work_directory(config.state.directory.as_deref(), None).join(epoch.to_string()),
             storage: Some(storage.clone() as Arc<dyn CheckpointStorage>),

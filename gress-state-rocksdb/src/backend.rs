@@ -88,9 +88,7 @@ impl StateBackend for RocksDbBackend {
             let cache = (self.shared.cache.get_usage() / self.shared.instances) as u64;
             Ok(BackendStats {
                 entries: sum("rocksdb.estimate-num-keys")?,
-                memory_bytes: sum("rocksdb.size-all-mem-tables")?
-                    + sum("rocksdb.estimate-table-readers-mem")?
-                    + cache,
+                memory_bytes: sum("rocksdb.size-all-mem-tables")? + sum("rocksdb.estimate-table-readers-mem")? + cache,
                 disk_bytes: sum("rocksdb.total-sst-files-size")?,
             })
         })

@@ -4,7 +4,7 @@ use gress_state::run::RunEntry;
 use std::ops::Range;
 
 /// Entries from which on a run is large. At this size a batch with the flush that follows it and a file with its ingest
-/// cost about the same; see `measure_batches_against_files` in `tests/it/bench.rs`.
+/// cost about the same; see `examples/measure.rs`.
 const LARGE_ENTRIES: usize = 10_000;
 /// Bytes from which on a run is large, however few its entries are.
 const LARGE_BYTES: usize = 4 << 20;
@@ -28,9 +28,7 @@ impl Chunk {
         let span = match entry {
             RunEntry::Put { key, value } => Span::Put { key: self.copy(key), value: self.copy(value) },
             RunEntry::Delete { key } => Span::Delete { key: self.copy(key) },
-            RunEntry::DeleteRange { start, end } => {
-                Span::DeleteRange { start: self.copy(start), end: self.copy(end) }
-            }
+            RunEntry::DeleteRange { start, end } => Span::DeleteRange { start: self.copy(start), end: self.copy(end) },
         };
         self.entries.push(span);
     }

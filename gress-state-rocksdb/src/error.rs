@@ -6,7 +6,7 @@ use std::path::Path;
 /// Wraps an error of RocksDB that came of `purpose` on the database in `directory`: ``cannot flush the RocksDB database
 /// in `a/b`: …``.
 pub(crate) fn wrap(purpose: &str, directory: &Path) -> impl FnOnce(rocksdb::Error) -> Error {
-    move |error| Error::new(kind_of(&error), sentence(purpose, directory, &error.to_string())).because(error)
+    move |error| Error::new(kind_of(&error), sentence(purpose, directory, error.as_ref())).because(error)
 }
 
 /// The error of every call after `close`.

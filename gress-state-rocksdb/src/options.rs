@@ -201,8 +201,7 @@ mod tests {
         let options = config.effective();
         let preset = Preset::LowLatency.options();
         let (zero, off) = (ByteSize(0), false);
-        let wanted =
-            Options { allow_mmap_reads: off, block_cache_size: zero, db_write_buffer_size: zero, ..preset };
+        let wanted = Options { allow_mmap_reads: off, block_cache_size: zero, db_write_buffer_size: zero, ..preset };
         assert_eq!(options, wanted);
     }
 

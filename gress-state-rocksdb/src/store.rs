@@ -46,12 +46,7 @@ impl StateStore for RocksDbStore {
         })
     }
 
-    fn scan(
-        &self,
-        range: KeyRange<'_>,
-        limit: usize,
-        row: &mut dyn FnMut(&[u8], &[u8]),
-    ) -> Result<Option<Vec<u8>>> {
+    fn scan(&self, range: KeyRange<'_>, limit: usize, row: &mut dyn FnMut(&[u8], &[u8])) -> Result<Option<Vec<u8>>> {
         self.database.with_family(self.name.as_str(), "scan store", |db, family| {
             if range.upper.is_some_and(|upper| range.lower >= upper) {
                 return Ok(None);

@@ -93,8 +93,7 @@ impl Review<'_> {
 
     fn statistics(&mut self) {
         if self.options.enable_latency_tracking && !self.options.enable_statistics {
-            let (timed, counted) =
-                (self.said("enable_latency_tracking", true), self.said("enable_statistics", false));
+            let (timed, counted) = (self.said("enable_latency_tracking", true), self.said("enable_statistics", false));
             let advice = "what is not counted is not timed; set both to true or both to false";
             self.problems.push(format!("{timed} contradicts {counted}: {advice}"));
         }
@@ -159,13 +158,19 @@ mod tests {
 
     #[test]
     fn a_zero_is_refused_where_it_cannot_work_and_taken_where_it_can() {
-        for key in ["write_buffer_size", "max_write_buffer_number", "block_size", "max_background_jobs",
-            "max_sub_compactions", "target_file_size_base", "max_open_files"]
-        {
+        for key in [
+            "write_buffer_size",
+            "max_write_buffer_number",
+            "block_size",
+            "max_background_jobs",
+            "max_sub_compactions",
+            "target_file_size_base",
+            "max_open_files",
+        ] {
             assert!(problem(Preset::Balanced, &[(key, "0")]).contains(&format!("`{key}: 0`")), "{key}");
         }
-        for key in ["block_cache_size", "db_write_buffer_size", "bloom_bits_per_key", "bytes_per_sync",
-            "max_total_wal_size"]
+        for key in
+            ["block_cache_size", "db_write_buffer_size", "bloom_bits_per_key", "bytes_per_sync", "max_total_wal_size"]
         {
             assert_eq!(problem(Preset::Balanced, &[(key, "0")]), "", "{key}");
         }

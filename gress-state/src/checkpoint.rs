@@ -23,11 +23,11 @@ mod storage;
 pub use chain::{Chain, RunContent, RunRef};
 pub use fold::plan_fold;
 pub use local::LocalStorage;
-#[cfg(feature = "testing")]
-pub use memory::MemoryStorage;
 pub use manifest::{
     Ending, Manifest, OperatorState, PendingTransaction, SinkSnapshot, SourceSnapshot, StateSnapshot, TaskSnapshot,
 };
+#[cfg(feature = "testing")]
+pub use memory::MemoryStorage;
 pub use paths::{FileNames, check_file_name, manifest_id, manifest_name};
 pub use recover::{Recovered, Refusal, recover};
 pub use retain::{Collected, Retention};

@@ -1,11 +1,7 @@
 //! The key token. Only [`KeyMaker`] makes one, it cannot be cloned, and operators are lent it for one call: so code can
 //! never keep the key of an earlier event and touch that key's state by accident.
 
-use gress_core::{
-    Error, Event, KeyGroup, Result,
-    key_group::key_hash,
-    ordered,
-};
+use gress_core::{Error, Event, KeyGroup, Result, key_group::key_hash, ordered};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{any::type_name, hash::Hash, ops::Deref};
 
@@ -21,10 +17,7 @@ pub trait StateKey: Ord + Hash + Clone + Send + Serialize + DeserializeOwned + '
 impl<K: Ord + Hash + Clone + Send + Serialize + DeserializeOwned + 'static> StateKey for K {}
 
 /// What may be state: anything that serde can write and read.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be state",
-    note = "add `#[derive(Serialize, Deserialize)]`"
-)]
+#[diagnostic::on_unimplemented(message = "`{Self}` cannot be state", note = "add `#[derive(Serialize, Deserialize)]`")]
 pub trait StateValue: Serialize + DeserializeOwned + Send + 'static {}
 impl<V: Serialize + DeserializeOwned + Send + 'static> StateValue for V {}
 

@@ -96,8 +96,9 @@ pub(crate) fn split(store_key: &[u8], times: usize) -> Result<Parts<'_>> {
 
 /// The key behind its encoding.
 pub(crate) fn decode_key<K: StateKey>(encoded: &[u8]) -> Result<K> {
-    ordered::decode(encoded)
-        .map_err(|e| Error::damaged(format!("{} is no key of type `{}`: {e}", hex(encoded), std::any::type_name::<K>())))
+    ordered::decode(encoded).map_err(|e| {
+        Error::damaged(format!("{} is no key of type `{}`: {e}", hex(encoded), std::any::type_name::<K>()))
+    })
 }
 
 /// Bytes as hexadecimal digits, cut after 32 bytes.

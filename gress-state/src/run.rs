@@ -16,8 +16,8 @@ mod write;
 
 pub use format::{FileDigest, FileSummary};
 pub use merge::{Merge, Tombstones};
-pub use unsorted::UnsortedRun;
 pub use read::{RunInput, RunReader};
+pub use unsorted::UnsortedRun;
 pub use write::RunWriter;
 
 use gress_core::Result;

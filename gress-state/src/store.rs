@@ -51,12 +51,7 @@ pub trait StateStore: Debug + Send {
     ///
     /// `limit` is at least 1. A range whose `lower` is not below its `upper` is empty. No entry outside the range is
     /// touched, and one that was deleted is never given. The bytes are lent as in [`StateStore::get`].
-    fn scan(
-        &self,
-        range: KeyRange<'_>,
-        limit: usize,
-        row: &mut dyn FnMut(&[u8], &[u8]),
-    ) -> Result<Option<Vec<u8>>>;
+    fn scan(&self, range: KeyRange<'_>, limit: usize, row: &mut dyn FnMut(&[u8], &[u8])) -> Result<Option<Vec<u8>>>;
 
     /// Applies all entries of `run`, whatever its size, in memory that does not grow with it. Reads that begin after it
     /// returns see all of it.

@@ -17,14 +17,15 @@ mod timers;
 mod values;
 mod windows;
 
-pub use cold::TaskBackend;
 pub(crate) use cold::Cold;
+pub use cold::TaskBackend;
 pub(crate) use timers::TimerTable;
 pub(crate) use values::ValueTable;
 pub(crate) use windows::{Firing, WindowTable};
 
 use crate::run::{RunCursor, UnsortedRun};
 use gress_core::{Result, StateName};
+use std::fmt;
 
 /// What a task does with one of its states without knowing its types.
 pub trait StateTable {
@@ -34,11 +35,11 @@ pub trait StateTable {
     /// What a manifest says of the state.
     fn describe(&self) -> StateDescription;
 
-    /// Marks all that was changed since the last seal as the content of this one. Constant time; ends a seal that is
-    /// still under way first.
+    /// Marks all that was changed since the last seal as the content of this one. Constant time. The seal
+    /// before has been taken: its run has a place in the chain, before what was spilled since.
     ///
     /// # Errors
-    /// A value that cannot be encoded.
+    /// A seal before that was not taken.
     fn begin_seal(&mut self) -> Result<()>;
 
     /// Encodes up to `max` entries of the seal; `true` when all are.
@@ -80,6 +81,13 @@ pub struct StateDescription {
     pub key_type: String,
     /// The Rust type of its values.
     pub value_type: String,
+}
+
+impl fmt::Display for StateDescription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let StateDescription { kind, key_type, value_type } = self;
+        write!(f, "{kind:?} from `{key_type}` to `{value_type}`")
+    }
 }
 
 /// Kinds of state; they differ in how their store keys are laid out.

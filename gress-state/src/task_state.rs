@@ -26,22 +26,20 @@ impl TaskState {
 
     /// One value a key.
     pub fn value<K: StateKey, V: StateValue>(&mut self, name: &str) -> ValueState<K, V> {
-        let table = Rc::new(RefCell::new(ValueTable::new(self.cold(name))));
-        self.tables.push(table.clone());
-        ValueState::new(table)
+        let table = ValueTable::new(self.cold(name));
+        ValueState::new(self.add(table))
     }
 
     /// One accumulator a key and window.
     pub fn windows<K: StateKey, V: StateValue>(&mut self, name: &str) -> WindowState<K, V> {
-        let table = Rc::new(RefCell::new(WindowTable::new(self.cold(name))));
-        self.tables.push(table.clone());
-        WindowState::new(table)
+        let table = WindowTable::new(self.cold(name));
+        WindowState::new(self.add(table))
     }
 
     /// Event-time timers, which `all` gives when they are due.
     pub fn timers<K: StateKey>(&mut self, name: &'static str, all: &mut TimersOfTask<K>) -> Timers<K> {
-        let table = Rc::new(RefCell::new(TimerTable::new(self.cold(name))));
-        self.tables.push(table.clone());
+        let table = TimerTable::new(self.cold(name));
+        let table = self.add(table);
         all.add(name, table.clone());
         Timers::new(table)
     }
@@ -50,11 +48,18 @@ impl TaskState {
         if let Err(problem) = gress_core::state_name::check_name(name) {
             self.problems.push(format!("the state name {problem}"));
         }
-        let name = StateName::new(&self.operator, name);
-        if self.tables.iter().any(|t| *t.borrow().name() == name) {
-            self.problems.push(format!("two states are named `{name}`"));
+        Cold::new(StateName::new(&self.operator, name), self.backend.clone())
+    }
+
+    fn add<T: StateTable + 'static>(&mut self, table: T) -> Rc<RefCell<T>> {
+        let (name, described) = (table.name(), table.describe());
+        if let Some(other) = self.tables.iter().find(|t| t.borrow().name() == name) {
+            let other = other.borrow().describe();
+            self.problems.push(format!("two states are named `{name}`: {other}, and {described}"));
         }
-        Cold::new(name, self.backend.clone())
+        let table = Rc::new(RefCell::new(table));
+        self.tables.push(table.clone());
+        table
     }
 
     /// What is wrong with the names of the states.
@@ -70,7 +75,7 @@ impl TaskState {
     /// Marks the content of a checkpoint, in constant time per state. See [`StateTable::begin_seal`].
     ///
     /// # Errors
-    /// A value that cannot be encoded.
+    /// A seal before that was not taken.
     pub fn begin_seal(&mut self) -> Result<()> {
         self.tables.iter().try_for_each(|t| t.borrow_mut().begin_seal())
     }
@@ -128,7 +133,8 @@ impl TaskState {
             return Ok(runs);
         }
         let target = self.budget_bytes - self.budget_bytes / 8;
-        let mut by_size: Vec<_> = (0..self.tables.len()).map(|at| (self.tables[at].borrow().memory_bytes(), at)).collect();
+        let mut by_size: Vec<_> =
+            (0..self.tables.len()).map(|at| (self.tables[at].borrow().memory_bytes(), at)).collect();
         by_size.sort_unstable_by(|a, b| b.cmp(a));
         for (bytes, at) in by_size {
             if total <= target {

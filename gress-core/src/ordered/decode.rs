@@ -22,7 +22,8 @@ struct Decoder<'a> {
 
 impl Decoder<'_> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N], OrderedError> {
-        let (first, rest) = self.rest.split_first_chunk::<N>().ok_or_else(|| OrderedError::new("a key is cut short"))?;
+        let (first, rest) =
+            self.rest.split_first_chunk::<N>().ok_or_else(|| OrderedError::new("a key is cut short"))?;
         self.rest = rest;
         Ok(*first)
     }

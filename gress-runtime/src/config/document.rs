@@ -3,10 +3,10 @@
 //! The crate `config` turns the text into values; the [`Outline`] has looked at it before, and adds lines and spellings.
 
 use super::{
+    Origin,
     keys::is_section,
     layer::{RawValue, Shape},
     outline::Outline,
-    Origin,
 };
 use config::{File, FileFormat, Map, Source, Value, ValueKind};
 use std::{fs, io::Read, path::Path};

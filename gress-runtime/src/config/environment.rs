@@ -1,8 +1,8 @@
 //! The layer that environment variables make.
 
 use super::{
-    layer::{RawValue, Shape},
     Origin,
+    layer::{RawValue, Shape},
 };
 use gress_core::{Error, Result};
 use std::ffi::OsString;

@@ -3,8 +3,8 @@
 //! Setting and showing are inverse to each other, so that one table serves files, the environment, code, `validate` and
 //! `explain`. A new key is one entry here and one field.
 
-use super::{duration, Config};
-use gress_core::{state_name, ByteSize};
+use super::{Config, duration};
+use gress_core::{ByteSize, state_name};
 use std::{
     net::{Ipv4Addr, SocketAddr},
     ops::RangeInclusive,

@@ -1,12 +1,12 @@
 //! Lays the layers over each other, and holds the result to the rules.
 
 use super::{
-    document, environment,
-    keys::{self, Key, KEYS, ROCKSDB},
+    BackendOptions, Config, Contradiction, Origin, Setting, document, environment,
+    keys::{self, KEYS, Key, ROCKSDB},
     layer::{self, RawValue, Shape},
-    problem::{quoted, Problems},
+    problem::{Problems, quoted},
     setting::explain,
-    suggest, BackendOptions, Config, Contradiction, Origin, Setting,
+    suggest,
 };
 use gress_core::Result;
 use std::{collections::HashMap, path::Path};
@@ -307,10 +307,7 @@ mod tests {
             ),
             ("sttae: {backend: memory}\n", "unknown key `sttae` in flights.yaml, line 1: did you mean `state`?"),
             ("retained: 3\n", "unknown key `retained` in flights.yaml, line 1: did you mean `checkpoint.retained`?"),
-            (
-                "batch.windows: 3\n",
-                "unknown key `batch.windows` in flights.yaml, line 1: valid are `batch.size`",
-            ),
+            ("batch.windows: 3\n", "unknown key `batch.windows` in flights.yaml, line 1: valid are `batch.size`"),
         ] {
             assert_eq!(refusal(file), error);
         }
@@ -346,10 +343,7 @@ mod tests {
                 "state.directory: \"a\\0b\"",
                 "`state.directory` is `a\\u{0}b`, set in flights.yaml, line 1: valid is the path of a directory",
             ),
-            (
-                "batch: 5",
-                "`batch` is `5`, set in flights.yaml, line 1: valid are keys below it: `batch.size`",
-            ),
+            ("batch: 5", "`batch` is `5`, set in flights.yaml, line 1: valid are keys below it: `batch.size`"),
             (
                 "state.rocksdb.preset: fast",
                 "`state.rocksdb.preset` is `fast`, set in flights.yaml, line 1: valid is `balanced` or `low-latency`",

@@ -7,9 +7,9 @@
 use super::problem::quoted;
 use std::{collections::HashMap, mem};
 use yaml_rust2::{
+    Event,
     parser::Parser,
     scanner::{Marker, ScanError},
-    Event,
 };
 
 /// Known keys are three levels deep; a deeper file is no config, and this is far below what the stack bears.

@@ -1,6 +1,6 @@
 //! The options of the RocksDB backend, as `state.rocksdb.` takes them. Present with the feature `rocksdb`.
 
-use super::{keys::ROCKSDB, BackendOptions, Contradiction, Setting};
+use super::{BackendOptions, Contradiction, Setting, keys::ROCKSDB};
 use gress_core::ByteSize;
 use gress_state_rocksdb::RocksDbConfig;
 

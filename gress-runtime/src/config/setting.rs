@@ -1,8 +1,8 @@
 //! One key with its value and who set it; a config as a list of them.
 
 use super::{
-    keys::{KEYS, ROCKSDB},
     Config, Origin,
+    keys::{KEYS, ROCKSDB},
 };
 use std::fmt;
 

@@ -6,12 +6,12 @@ use super::{
 };
 use crate::{
     metrics::Counters,
-    task::{Executor, TaskMessage},
+    task::{Executor, TaskMessage, catch_panic},
     time::Clock,
 };
 use crossbeam_channel::{Receiver, Sender};
 use gress_core::{Barrier, BarrierKind, CheckpointId, Error, ErrorKind, Result};
-use gress_state::checkpoint::{CheckpointStorage, Collected, Put, Retention, manifest_name};
+use gress_state::checkpoint::{CheckpointStorage, Collected, PendingTransaction, Put, Retention, manifest_name};
 use std::{sync::Arc, time::Duration};
 
 /// How a job's run ended, if it did not fail.
@@ -151,7 +151,9 @@ impl Coordinator {
             },
             ToCoordinator::Committed { id, outcome } => match outcome {
                 Ok(()) => self.machine.committed(id),
-                Err(error) => return self.fail(error.at(format!("checkpoint {id} is complete, but its commit failed"))),
+                Err(error) => {
+                    return self.fail(error.at(format!("checkpoint {id} is complete, but its commit failed")));
+                }
             },
             ToCoordinator::Collected { outcome } => {
                 self.collecting = false;
@@ -172,11 +174,14 @@ impl Coordinator {
         }
     }
 
-    /// Ends the job: the first failure counts, those that follow are its consequences.
+    /// Ends the job. The first failure counts, unless it is only that another task is gone: then the cause is yet to come.
     fn fail(&mut self, error: Error) {
-        if self.failure.is_none() {
-            self.failure = Some(error);
+        let known = self.failure.as_ref().map(Error::kind);
+        if known.is_none() {
             self.send_to_all(|| TaskMessage::Abort);
+        }
+        if known.is_none_or(|kind| kind == ErrorKind::TaskGone) {
+            self.failure = Some(error);
         }
     }
 
@@ -206,7 +211,8 @@ impl Coordinator {
         let bytes = checkpoints.assembly.finish(barrier).to_bytes();
         let (storage, answers, id) = (checkpoints.storage.clone(), self.answers.clone(), barrier.id);
         self.executor.submit(Box::new(move || {
-            let outcome = bytes.and_then(|bytes| storage.put_if_absent(&manifest_name(id), &bytes));
+            let put = |bytes: Vec<u8>| storage.put_if_absent(&manifest_name(id), &bytes);
+            let outcome = catch_panic(|| bytes.and_then(put));
             drop(answers.send(ToCoordinator::Published { id, outcome }));
         }));
     }
@@ -216,10 +222,10 @@ impl Coordinator {
         let commits = checkpoints.assembly.commits(&checkpoints.committers);
         let answers = self.answers.clone();
         self.executor.submit(Box::new(move || {
-            let mut commits = commits.into_iter();
-            let outcome = commits.try_for_each(|((name, committer), pending)| {
+            let commit = |((name, committer), pending): (SinkCommitter, Vec<PendingTransaction>)| {
                 committer.commit(&pending).map_err(|e| e.at(format!("sink `{name}`")))
-            });
+            };
+            let outcome = catch_panic(|| commits.into_iter().try_for_each(commit));
             drop(answers.send(ToCoordinator::Committed { id, outcome }));
         }));
     }
@@ -251,7 +257,7 @@ impl Coordinator {
         self.collecting = true;
         let answers = self.answers.clone();
         self.executor.submit(Box::new(move || {
-            let outcome = delete_all(storage.as_ref(), &collected);
+            let outcome = catch_panic(|| delete_all(storage.as_ref(), &collected));
             drop(answers.send(ToCoordinator::Collected { outcome }));
         }));
     }

@@ -52,6 +52,13 @@ pub(crate) struct Plan {
     pub sinks: Vec<(String, Option<Arc<dyn Committer>>)>,
 }
 
+impl Plan {
+    /// Tasks that have keyed state.
+    pub(crate) fn keyed_tasks(&self) -> usize {
+        self.groups.iter().filter(|group| !group.is_source).map(|group| group.subtasks).sum()
+    }
+}
+
 impl Graph {
     pub(crate) fn new(config: Config) -> Self {
         Graph { config, parts: Mutex::default() }
@@ -117,17 +124,20 @@ impl Graph {
     pub(crate) fn check(&self) -> Result<()> {
         let parts = self.parts();
         let mut problems = parts.problems.clone();
-        problems.extend(parts.operators.iter().filter(|o| o.needed && o.consumers == 0).map(|o| {
-            format!("`{}` at {} leads to no sink: add `.sink(\"name\", …)` or remove it", o.label, o.at)
-        }));
+        problems.extend(
+            parts
+                .operators
+                .iter()
+                .filter(|o| o.needed && o.consumers == 0)
+                .map(|o| format!("`{}` at {} leads to no sink: add `.sink(\"name\", …)` or remove it", o.label, o.at)),
+        );
         if parts.groups.is_empty() {
             problems.push("it has no source: add `job.source(\"name\", …)`".to_owned());
         }
         let transactional = parts.sinks.iter().find(|(_, committer)| committer.is_some());
         if let Some((sink, _)) = transactional.filter(|_| self.config.checkpoint.directory.is_none()) {
-            problems.push(format!(
-                "the sink `{sink}` commits with checkpoints: set `checkpoint.directory` in the config"
-            ));
+            problems
+                .push(format!("the sink `{sink}` commits with checkpoints: set `checkpoint.directory` in the config"));
         }
         let places: Vec<_> = parts.sinks.iter().filter_map(|(n, c)| Some((n, c.as_ref()?.location()))).collect();
         for (at, (name, place)) in places.iter().enumerate() {

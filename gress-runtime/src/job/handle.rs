@@ -66,7 +66,6 @@ impl JobHandle {
                 let build = task.build;
                 let group = &groups[task.group];
                 let outcome = run_on_thread(&chain, subtask, clock.as_ref(), || (group.build)(&build));
-                // Told before the task's channels are gone: the first failure is the cause of those that follow.
                 if let Err(error) = outcome {
                     drop(to_coordinator.send(ToCoordinator::Failed { error }));
                 }
@@ -122,7 +121,8 @@ impl JobHandle {
     pub fn stop_on_signals(&self) -> Result<()> {
         let State::Running(threads) = &self.state else { return Ok(()) };
         let _inside = threads.runtime.enter();
-        let listen = |kind| signal(kind).map_err(|e| Error::storage(format!("cannot listen to signals: {e}")).because(e));
+        let listen =
+            |kind| signal(kind).map_err(|e| Error::storage(format!("cannot listen to signals: {e}")).because(e));
         let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
         let to_coordinator = threads.to_coordinator.clone();
         threads.runtime.spawn(async move {
@@ -155,22 +155,25 @@ async fn next_signal(interrupt: &mut Signal, terminate: &mut Signal) {
 
 impl Threads {
     fn wait(self: Box<Self>) -> Result<Report> {
+        let Threads { coordinator, tasks, counters, clock, running, runtime, job_name, .. } = *self;
         let panicked = |_| Error::job("the coordinator panicked");
-        let ended = self.coordinator.join().map_err(panicked).flatten();
+        let ended = coordinator.join().map_err(panicked).and_then(|ended| ended);
         // A task's panic was caught and is the coordinator's error.
-        self.tasks.into_iter().for_each(|task| drop(task.join()));
-        let ended = ended.map_err(|error| error.at(format!("job `{}`", self.job_name)))?;
-        self.running.end()?;
+        tasks.into_iter().for_each(|task| drop(task.join()));
+        // Ends what is still being written; the lock, in `running`, is released after that.
+        drop(runtime);
+        let ended = ended.map_err(|error| error.at(format!("job `{job_name}`")))?;
+        running.end()?;
         Ok(Report {
             outcome: match ended {
                 Ended::Finished => Outcome::Finished,
                 Ended::Stopped(id) => Outcome::Stopped(id),
             },
-            progress: self.counters.progress(),
-            took: self.clock.now(),
-            starts: self.running.starts,
-            restored: self.running.restored,
-            refused: self.running.refused,
+            progress: counters.progress(),
+            took: clock.now(),
+            starts: running.starts,
+            restored: running.restored,
+            refused: running.refused,
         })
     }
 }

@@ -25,8 +25,12 @@ use std::{
 
 /// Erases the type of the key closure (`KeyedStream<K, T>` names none) and still builds a monomorphic exchange.
 pub(crate) trait KeyOf<K, T>: Send + Sync {
-    fn exchange(self: Arc<Self>, exchange: &Exchange<K, T>, subtask: usize, label: Arc<str>)
-    -> Result<Box<dyn Push<T>>>;
+    fn exchange(
+        self: Arc<Self>,
+        exchange: &Exchange<K, T>,
+        subtask: usize,
+        label: Arc<str>,
+    ) -> Result<Box<dyn Push<T>>>;
 }
 
 impl<K: StateKey, T: Data, F: Fn(&T) -> K + Send + Sync + 'static> KeyOf<K, T> for F {
@@ -164,7 +168,7 @@ impl<O: Data> Processed<O> {
         facts: StreamFacts,
     ) -> Self {
         // Nothing is ever written here: this state only says which names the process uses.
-        let backend = TaskBackend::new(Arc::new(MemoryFactory::default()), PathBuf::new());
+        let backend = TaskBackend::new(Arc::new(MemoryFactory), PathBuf::new());
         let mut state = TaskState::new(name, backend, usize::MAX);
         let mut scope = StateScope::new(&mut state, 0);
         make(&mut scope);
@@ -188,11 +192,9 @@ impl<O: Data> Processed<O> {
         let graph = &self.stream.graph;
         match self.declared.iter().find(|(name, ..)| *name == tag.name()) {
             None => graph.problem(format!("{at}: the operator `{}` has no side output `{}`", self.name, tag.name())),
-            Some((_, id, carries)) if *id != TypeId::of::<T>() => graph.problem(format!(
-                "{at}: the side output `{}` of `{}` carries `{carries}`",
-                tag.name(),
-                self.name
-            )),
+            Some((_, id, carries)) if *id != TypeId::of::<T>() => {
+                graph.problem(format!("{at}: the side output `{}` of `{}` carries `{carries}`", tag.name(), self.name))
+            }
             Some(_) => {}
         }
         let stream = Stream::new(graph, tag.name(), at, true, self.stream.facts.clone());

@@ -15,7 +15,9 @@ use super::{
 };
 use crate::{
     backends,
-    coordinator::{Assembly, Checkpoints, Coordinator, CoordinatorParts, Plan as CheckpointPlan, ToCoordinator, delete_all},
+    coordinator::{
+        Assembly, Checkpoints, Coordinator, CoordinatorParts, Plan as CheckpointPlan, ToCoordinator, delete_all,
+    },
     metrics::{Counters, Progress},
     sink::{Committer, ReplayFilter},
     task::{Executor, Mailbox, TaskMessage},
@@ -102,8 +104,8 @@ impl Launch {
         job.check()?;
         let config = &job.graph.config;
         config.validate(backends::options())?;
-        let factory = backends::factory(config)?;
         let plan = job.graph.take();
+        let factory = backends::factory(config, plan.keyed_tasks())?;
         let mut sources = BTreeMap::new();
         for (name, fingerprint) in &plan.sources {
             let (fingerprint, partitions) = fingerprint().map_err(|e| e.at(format!("source `{name}`")))?;
@@ -164,7 +166,11 @@ impl Prepared {
                 lock
             }
         };
-        lock.sign()?;
+        let finished = found.recovered.newest_whole.as_ref().is_some_and(|m| m.ending == Ending::Finished);
+        if !finished {
+            // Of a job that has ended not even the lock file changes.
+            lock.sign()?;
+        }
         storage.prepare()?;
         let refused: Vec<_> =
             found.recovered.refused.iter().map(|r| format!("checkpoint {} is damaged: {}", r.id, r.reason)).collect();
@@ -186,7 +192,6 @@ impl Prepared {
         kept.for_each(|manifest| retention.add(manifest));
 
         let base = restored.unwrap_or(fresh);
-        let finished = base.ending == Ending::Finished;
         let (claim, to_replay) = if finished {
             (base, HashMap::new())
         } else {
@@ -195,7 +200,10 @@ impl Prepared {
         };
         if !finished {
             if storage.put_if_absent(&manifest_name(claim.id), &claim.to_bytes()?)? == Put::Exists {
-                return Err(Error::new(ErrorKind::Locked, format!("another process has claimed checkpoint {}", claim.id)));
+                return Err(Error::new(
+                    ErrorKind::Locked,
+                    format!("another process has claimed checkpoint {}", claim.id),
+                ));
             }
             retention.add(&claim);
             sweep(storage.as_ref(), &mut retention)?;
@@ -224,18 +232,16 @@ impl Prepared {
         clock: Arc<dyn Clock>,
     ) -> Result<Launch> {
         let config = &job.graph.config;
-        let work_directory =
-            work_directory(config.state.directory.as_deref(), config.checkpoint.directory.as_deref());
+        let work_directory = work_directory(config.state.directory.as_deref(), config.checkpoint.directory.as_deref());
         empty_directory(&work_directory)?;
         let (to_coordinator, mailbox) = unbounded();
         let counters = Arc::new(Counters::default());
-        let keyed_tasks = plan.groups.iter().filter(|g| !g.is_source).map(|g| g.subtasks).sum::<usize>();
         let shared = Arc::new(Shared {
             job: self.claim.job,
             epoch: self.claim.epoch,
             batch: config.batch.size,
             factory,
-            budget_bytes: backends::table_budget(config, keyed_tasks),
+            budget_bytes: backends::table_budget(config, plan.keyed_tasks()),
             work_directory: work_directory.clone(),
             storage: self.checkpoints.as_ref().map(|(storage, _)| storage.clone()),
             executor: executor.clone(),
@@ -291,7 +297,8 @@ fn task_builds(
             let restored = restored.iter().find(|snapshot| snapshot.task == task).cloned();
             senders.push(mailbox.sender.clone());
             sources.extend(group.is_source.then_some(index));
-            builds.push(TaskBuild { group: at, build: Build { shared: shared.clone(), task, index, restored, mailbox } });
+            builds
+                .push(TaskBuild { group: at, build: Build { shared: shared.clone(), task, index, restored, mailbox } });
         }
     }
     (builds, senders, sources)
@@ -462,4 +469,3 @@ fn by_subtask(records: Records) -> BTreeMap<usize, Vec<(u128, u64)>> {
     }
     by_subtask
 }
-

@@ -80,7 +80,13 @@ mod tests {
     const JOB: JobId = JobId(7);
 
     fn visible(checkpoint: u64, job: JobId) -> VisibleTransaction {
-        VisibleTransaction { name: format!("c{checkpoint}"), job, checkpoint: CheckpointId(checkpoint), subtask: 0, bytes: 10 }
+        VisibleTransaction {
+            name: format!("c{checkpoint}"),
+            job,
+            checkpoint: CheckpointId(checkpoint),
+            subtask: 0,
+            bytes: 10,
+        }
     }
 
     fn pending(checkpoint: u64) -> PendingTransaction {

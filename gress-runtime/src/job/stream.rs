@@ -224,10 +224,7 @@ impl<T: Data> Stream<T> {
 
     /// Turns each event into another, or fails: the first error stops the job, with place and event time.
     #[track_caller]
-    pub fn try_map<U: Data, E: Into<Error>>(
-        &self,
-        f: impl Fn(T) -> Result<U, E> + Send + Sync + 'static,
-    ) -> Stream<U> {
+    pub fn try_map<U: Data, E: Into<Error>>(&self, f: impl Fn(T) -> Result<U, E> + Send + Sync + 'static) -> Stream<U> {
         self.stateless("try_map", Location::caller(), move |from, to| {
             for event in from.drain(..) {
                 place::event_time(event.time);
@@ -247,10 +244,7 @@ impl<T: Data> Stream<T> {
 
     /// Turns each event into any number of events, of the same time.
     #[track_caller]
-    pub fn flat_map<I: IntoIterator<Item: Data>>(
-        &self,
-        f: impl Fn(T) -> I + Send + Sync + 'static,
-    ) -> Stream<I::Item> {
+    pub fn flat_map<I: IntoIterator<Item: Data>>(&self, f: impl Fn(T) -> I + Send + Sync + 'static) -> Stream<I::Item> {
         self.stateless("flat_map", Location::caller(), move |from, to| {
             for event in from.drain(..) {
                 place::event_time(event.time);
@@ -263,10 +257,7 @@ impl<T: Data> Stream<T> {
 
     /// Partitions the stream by a key, which the closure returns by value: what follows sees all events of a key in one
     /// task, with state of its own for each key.
-    pub fn key_by<K: gress_state::StateKey>(
-        &self,
-        key: impl Fn(&T) -> K + Send + Sync + 'static,
-    ) -> KeyedStream<K, T> {
+    pub fn key_by<K: gress_state::StateKey>(&self, key: impl Fn(&T) -> K + Send + Sync + 'static) -> KeyedStream<K, T> {
         let key: Arc<dyn KeyOf<K, T>> = Arc::new(key);
         KeyedStream::new(self.clone(), key)
     }

@@ -4,7 +4,7 @@
 use super::{ChainSeal, Control, Push, place};
 use crate::task::Watch;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
-use gress_core::{Barrier, Error, Event, Result, Timestamp};
+use gress_core::{Barrier, Error, ErrorKind, Event, Result, Timestamp};
 use gress_state::{KeyMaker, Keyed, StateKey};
 use std::{
     collections::VecDeque,
@@ -17,7 +17,10 @@ const CHANNEL_PACKETS: usize = 16;
 /// What travels through a channel.
 pub(crate) enum Message<K, T> {
     /// Events, and the watermark behind them.
-    Packet { events: Vec<Keyed<K, T>>, watermark: Timestamp },
+    Packet {
+        events: Vec<Keyed<K, T>>,
+        watermark: Timestamp,
+    },
     Barrier(Barrier),
     /// No event follows; barriers do.
     End,
@@ -37,7 +40,9 @@ impl<K, T> Input<K, T> {
         match self.receiver.try_recv() {
             Ok(message) => Ok(Some(message)),
             Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(Error::operator("the task upstream is gone without an end of input")),
+            Err(TryRecvError::Disconnected) => {
+                Err(Error::new(ErrorKind::TaskGone, "the task upstream is gone without an end of input"))
+            }
         }
     }
 
@@ -76,7 +81,9 @@ impl<K, T> Outlet<K, T> {
                     self.pending.push_front(message);
                     return Ok(false);
                 }
-                Err(TrySendError::Disconnected(_)) => return Err(Error::operator("the task downstream is gone")),
+                Err(TrySendError::Disconnected(_)) => {
+                    return Err(Error::new(ErrorKind::TaskGone, "the task downstream is gone"));
+                }
             }
         }
         Ok(true)
@@ -150,9 +157,12 @@ impl<K: StateKey, T: Send, F: Fn(&T) -> K> Push<T> for ExchangeOut<K, T, F> {
 
 type Taken<E> = Vec<Mutex<Option<Vec<E>>>>;
 
+/// Where packets go in, and where their emptied buffers come back.
+type SendingEnd<K, T> = (Sender<Message<K, T>>, Receiver<Vec<Keyed<K, T>>>);
+
 /// All channels of an exchange. Each task takes its ends out once, so that a task which dies disconnects its channels.
 pub(crate) struct Exchange<K, T> {
-    outlets: Taken<(Sender<Message<K, T>>, Receiver<Vec<Keyed<K, T>>>)>,
+    outlets: Taken<SendingEnd<K, T>>,
     inputs: Taken<Input<K, T>>,
 }
 

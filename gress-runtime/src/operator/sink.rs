@@ -19,7 +19,7 @@ pub(crate) struct SinkEnd<T> {
 
 impl<T> SinkEnd<T> {
     /// What of the committed output was not emitted again yet: key = subtask and digest, value = count.
-    fn to_replay(&mut self, kind: BarrierKind) -> Result<UnsortedRun> {
+    fn to_replay(&self, kind: BarrierKind) -> Result<UnsortedRun> {
         let mut left = UnsortedRun::default();
         let Some(replay) = &self.replay else { return Ok(left) };
         let filter = replay.borrow();

@@ -1,10 +1,6 @@
 //! A keyed task: reads its inputs, aligns barriers, advances time, and drives one keyed operator and the chain behind it.
 
-use super::{
-    Flow, Gate, Step, Task, Watch,
-    mailbox::TaskMessage,
-    sealing::Sealing,
-};
+use super::{Flow, Gate, Step, Task, Watch, mailbox::TaskMessage, sealing::Sealing};
 use crate::operator::{ChainSeal, Control, Input, Message};
 use crossbeam_channel::Receiver;
 use gress_core::{Barrier, Error, Result, Timestamp};
@@ -160,16 +156,7 @@ pub(crate) struct KeyedTask {
 impl KeyedTask {
     pub(crate) fn new(body: Box<dyn Body>, inputs: usize, sealing: Sealing, mailbox: Receiver<TaskMessage>) -> Self {
         let gate = Gate::new(inputs);
-        KeyedTask {
-            body,
-            gate,
-            sealing,
-            mailbox,
-            next_port: 0,
-            working: false,
-            output_full: false,
-            shutdown: false,
-        }
+        KeyedTask { body, gate, sealing, mailbox, next_port: 0, working: false, output_full: false, shutdown: false }
     }
 
     /// `true` if the job has failed and the task must end at once.

@@ -5,7 +5,10 @@
 //!               └────▶ submit: prepare transactions ───────────────────────────┴─▶ all done ─▶ acknowledge
 //! ```
 
-use super::{executor::{Executor, catch_panic}, mailbox::TaskMessage};
+use super::{
+    executor::{Executor, catch_panic},
+    mailbox::TaskMessage,
+};
 use crate::{
     coordinator::ToCoordinator,
     operator::{ChainSeal, SealedSink},
@@ -51,10 +54,7 @@ pub(crate) struct Submit {
 }
 
 impl Submit {
-    fn work(
-        &self,
-        work: impl FnOnce(&dyn CheckpointStorage) -> Completion + Send + 'static,
-    ) {
+    fn work(&self, work: impl FnOnce(&dyn CheckpointStorage) -> Completion + Send + 'static) {
         let (storage, mailbox) = (self.storage.clone(), self.mailbox.clone());
         self.executor.submit(Box::new(move || {
             let completion = work(storage.as_ref());

@@ -1,10 +1,6 @@
 //! A source task: reads its partitions in turn, and emits barriers when it is told to.
 
-use super::{
-    Step, Task, Watch,
-    mailbox::TaskMessage,
-    sealing::Sealing,
-};
+use super::{Step, Task, Watch, mailbox::TaskMessage, sealing::Sealing};
 use crate::{
     metrics::Counters,
     operator::{ChainSeal, Control, Push, place},

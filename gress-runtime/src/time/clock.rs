@@ -1,6 +1,9 @@
 //! The process's clock, as a trait: a simulator sets the time itself.
 
-use std::{fmt::Debug, time::{Duration, Instant}};
+use std::{
+    fmt::Debug,
+    time::{Duration, Instant},
+};
 
 /// Time since the job's start. Never falls.
 pub trait Clock: Debug + Send + Sync {

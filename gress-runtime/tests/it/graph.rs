@@ -63,10 +63,9 @@ fn timers_without_event_time_and_unknown_side_outputs_are_problems() {
         }
     }
     let job = Job::new(config(1, 8));
-    let alarms = numbers(&job).key_by(|n| *n).process("alarm", |state| Alarm {
-        _at: state.timers("at"),
-        _odd: state.side_output(&ODD),
-    });
+    let alarms = numbers(&job)
+        .key_by(|n| *n)
+        .process("alarm", |state| Alarm { _at: state.timers("at"), _odd: state.side_output(&ODD) });
     alarms.sink("out", Discard);
     alarms.side_output(&EVEN).sink("even-out", Discard);
     alarms.side_output(&Tag::<String>::new("odd")).sink("odd-out", Discard);

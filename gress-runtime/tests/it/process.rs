@@ -135,9 +135,8 @@ impl Process<u64, u64> for Split {
 
 #[test]
 fn a_side_output_is_a_stream_of_its_own_and_one_that_nobody_reads_costs_nothing() {
-    let split = |numbers: &Stream<u64>| {
-        numbers.key_by(|n| *n).process("split", |state| Split { odd: state.side_output(&ODD) })
-    };
+    let split =
+        |numbers: &Stream<u64>| numbers.key_by(|n| *n).process("split", |state| Split { odd: state.side_output(&ODD) });
     let mut odd = Harness::new(move |numbers: Stream<u64>| {
         let split = split(&numbers);
         split.sink("even", Discard);

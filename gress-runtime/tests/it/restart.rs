@@ -54,7 +54,8 @@ fn what_a_finished_job_leaves_is_named_by_its_manifests_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     job(folder.path(), 2, 100_000).unwrap().run().unwrap();
     let state = folder.path().join("state");
-    let names: Vec<_> = std::fs::read_dir(&state).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let names: Vec<_> =
+        std::fs::read_dir(&state).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     let manifests: String = names
         .iter()
         .filter(|name| name.starts_with("manifest-"))

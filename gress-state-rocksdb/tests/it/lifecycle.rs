@@ -40,6 +40,7 @@ fn close_releases_the_directory_although_stores_are_still_held() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a close that hangs must not hang the test")]
 fn close_waits_for_a_compaction_and_ends() {
     let small = [("write_buffer_size", "65536"), ("level0_file_num_compaction_trigger", "1")];
     let (factory, scratch) = (factory(&small), Scratch::new());
@@ -84,6 +85,7 @@ fn an_error_names_the_directory_and_what_was_attempted() {
     let error: Error = factory.open(&file).expect_err("a file is no directory");
     assert_eq!(error.kind(), ErrorKind::Storage);
     let text = error.to_string();
-    let (setting, attempt) = ("`state.rocksdb.path: /`", format!("cannot open the RocksDB database in `{}`", file.display()));
+    let (setting, attempt) =
+        ("`state.rocksdb.path: /`", format!("cannot open the RocksDB database in `{}`", file.display()));
     assert!(text.contains(setting) && text.contains(&attempt), "{text}");
 }

@@ -1,12 +1,12 @@
 //! The RocksDB backend from outside: conformance, presets, filters, sharing, closing.
 
-mod bench;
 mod conformance;
 mod filter;
 mod lifecycle;
 mod options_file;
 mod presets;
 mod sharing;
+mod state;
 
 use gress_core::StateName;
 use gress_state::{

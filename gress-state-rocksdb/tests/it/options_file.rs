@@ -12,8 +12,11 @@ impl OptionsFile {
         let names = names.map(|entry| entry.expect("an entry").file_name().into_string().expect("a plain name"));
         let newest = names.filter(|name| name.starts_with("OPTIONS-")).max().expect("there is a file of options");
         let text = std::fs::read_to_string(directory.join(newest)).expect("the file can be read");
-        let wanted =
-            ["DBOptions".into(), format!("CFOptions \"{family}\""), format!("TableOptions/BlockBasedTable \"{family}\"")];
+        let wanted = [
+            "DBOptions".into(),
+            format!("CFOptions \"{family}\""),
+            format!("TableOptions/BlockBasedTable \"{family}\""),
+        ];
         let (mut values, mut inside) = (BTreeMap::new(), false);
         for line in text.lines().map(str::trim) {
             if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {

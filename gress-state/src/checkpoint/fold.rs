@@ -10,7 +10,8 @@ const FOLD_BYTES: u64 = 4 << 20;
 /// Which runs to merge next, if any, given the sizes in bytes from the base to the newest.
 ///
 /// All of them where the runs together outweigh the base; else the newest ones of one size tier where they are many. So
-/// a byte is rewritten a few times only, and the number of runs stays below [`TIER_RUNS`] for each of about seven tiers.
+/// a byte is rewritten a few times only, and the number of runs stays below eight for each of about seven
+/// tiers.
 pub fn plan_fold(bytes: &[u64]) -> Option<Range<usize>> {
     let (base, runs) = bytes.split_first()?;
     let total: u64 = runs.iter().sum();
@@ -61,7 +62,8 @@ mod tests {
 
     #[test]
     fn chains_stay_short_and_bytes_are_rewritten_a_few_times() {
-        for (base, size) in [(0, 100), (100 << 20, 100), (100 << 20, 1 << 20), (1 << 30, 64 << 10), (1 << 20, 1 << 20)] {
+        for (base, size) in [(0, 100), (100 << 20, 100), (100 << 20, 1 << 20), (1 << 30, 64 << 10), (1 << 20, 1 << 20)]
+        {
             let (longest, written) = simulate(base, size, 5_000);
             let changed = size * 5_000;
             assert!(longest < 64, "{base} {size}: {longest} runs");

@@ -215,10 +215,9 @@ impl Manifest {
         ];
         match facts.iter().find(|(_, stored, ours)| stored != ours) {
             None => Ok(()),
-            Some((what, stored, ours)) => Err(Error::refused(format!(
-                "checkpoint {} has {what} {stored}, this release has {ours}",
-                self.id
-            ))),
+            Some((what, stored, ours)) => {
+                Err(Error::refused(format!("checkpoint {} has {what} {stored}, this release has {ours}", self.id)))
+            }
         }
     }
 }

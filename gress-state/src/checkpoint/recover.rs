@@ -44,9 +44,7 @@ pub fn recover(storage: &dyn CheckpointStorage) -> Result<Recovered> {
             let manifest = Manifest::from_bytes(&bytes).map_err(|e| e.at(format!("`{}`", storage.locate(&name))))?;
             match manifest.id == id {
                 true => Ok(manifest),
-                false => {
-                    Err(Error::damaged(format!("`{}` is the manifest of {}", storage.locate(&name), manifest.id)))
-                }
+                false => Err(Error::damaged(format!("`{}` is the manifest of {}", storage.locate(&name), manifest.id))),
             }
         });
         let outcome = read.and_then(|manifest| {

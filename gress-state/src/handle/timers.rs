@@ -82,7 +82,7 @@ impl<K: StateKey> TimersOfTask<K> {
         }
         let Some((at, _)) = first else { return Ok(None) };
         let (name, table) = &self.tables[at];
-        let popped = table.borrow_mut().pop()?;
+        let popped = table.borrow_mut().pop();
         Ok(popped.map(|(time, key)| DueTimer { name, time, key }))
     }
 }

@@ -40,7 +40,7 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
     pub fn get(&self, key: &Key<K>) -> Result<Option<Read<'_, V>>> {
         let table = self.table.borrow();
         if let Some(at) = table.live.find(key) {
-            return Ok(Ref::filter_map(table, |t| t.live.value(at)).ok().map(Read));
+            return Ok(Ref::filter_map(table, |t| t.live.value(at)).ok().map(Read::in_table));
         }
         if !table.cold.spilled() {
             return Ok(None);
@@ -51,12 +51,20 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
 
     #[cold]
     fn get_cold(&self, key: &Key<K>) -> Result<Option<Read<'_, V>>> {
-        let found = {
-            let ValueTable { live, cold } = &mut *self.table.borrow_mut();
-            live.find_or_load(key, cold)?
+        let found = match self.table.try_borrow_mut() {
+            Ok(mut table) => {
+                let ValueTable { live, cold } = &mut *table;
+                live.find_or_load(key, cold)?
+            }
+            // A value that was read before is still borrowed from the table, which must not change under it.
+            Err(_) => {
+                let table = self.table.borrow();
+                let value = table.live.load(key, &table.cold)?;
+                return Ok(value.map(|value| Read(Held::Apart(Box::new(value)))));
+            }
         };
         let Some(at) = found else { return Ok(None) };
-        Ok(Ref::filter_map(self.table.borrow(), |t| t.live.value(at)).ok().map(Read))
+        Ok(Ref::filter_map(self.table.borrow(), |t| t.live.value(at)).ok().map(Read::in_table))
     }
 
     /// A clone of the value of `key`, which holds no borrow of the handle.
@@ -140,13 +148,27 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
 }
 
 /// A borrowed value.
-pub struct Read<'a, V>(Ref<'a, V>);
+pub struct Read<'a, V>(Held<'a, V>);
+
+enum Held<'a, V> {
+    InTable(Ref<'a, V>),
+    Apart(Box<V>),
+}
+
+impl<'a, V> Read<'a, V> {
+    fn in_table(value: Ref<'a, V>) -> Self {
+        Read(Held::InTable(value))
+    }
+}
 
 impl<V> Deref for Read<'_, V> {
     type Target = V;
     #[inline]
     fn deref(&self) -> &V {
-        &self.0
+        match &self.0 {
+            Held::InTable(value) => value,
+            Held::Apart(value) => value,
+        }
     }
 }
 

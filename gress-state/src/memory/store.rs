@@ -33,12 +33,7 @@ impl StateStore for MemoryStore {
         })
     }
 
-    fn scan(
-        &self,
-        range: KeyRange<'_>,
-        limit: usize,
-        row: &mut dyn FnMut(&[u8], &[u8]),
-    ) -> Result<Option<Vec<u8>>> {
+    fn scan(&self, range: KeyRange<'_>, limit: usize, row: &mut dyn FnMut(&[u8], &[u8])) -> Result<Option<Vec<u8>>> {
         self.content.with(&self.name, |content| {
             if range.upper.is_some_and(|upper| range.lower >= upper) {
                 return None;

@@ -2,7 +2,8 @@
 
 use crate::{
     backend::{BackendFactory, StateBackend},
-    key_layout::hex,
+    key::StateKey,
+    key_layout::{self, hex},
     run::{RunReader, UnsortedRun},
     store::StateStore,
 };
@@ -55,12 +56,19 @@ pub(crate) struct Cold {
     /// What the seal under way has encoded.
     pub sealed: UnsortedRun,
     waiting: UnsortedRun,
-    scratch: Vec<u8>,
+    scratch: RefCell<Vec<u8>>,
 }
 
 impl Cold {
     pub(crate) fn new(name: StateName, backend: Rc<TaskBackend>) -> Self {
-        Cold { name, backend, store: None, sealed: UnsortedRun::default(), waiting: UnsortedRun::default(), scratch: Vec::new() }
+        Cold {
+            name,
+            backend,
+            store: None,
+            sealed: UnsortedRun::default(),
+            waiting: UnsortedRun::default(),
+            scratch: RefCell::default(),
+        }
     }
 
     /// Whether the store may hold keys: before the first spill, what is not in the table is absent.
@@ -96,13 +104,7 @@ impl Cold {
     /// Collects an entry that goes to the store only; a run is written whenever enough have come together.
     pub(crate) fn spill_one(&mut self, key: Vec<u8>, value: Vec<u8>) -> Result<()> {
         const RUN_BYTES: usize = 4 << 20;
-        let append = |bytes: Vec<u8>| {
-            move |into: &mut Vec<u8>| {
-                into.extend_from_slice(&bytes);
-                Ok(())
-            }
-        };
-        self.waiting.put(append(key), append(value))?;
+        self.waiting.put(append(&key), append(&value))?;
         if self.waiting.memory_bytes() > RUN_BYTES { self.spill_rest() } else { Ok(()) }
     }
 
@@ -112,22 +114,51 @@ impl Cold {
         self.spill(waiting).map(drop)
     }
 
+    /// Checks that the seal before was taken: runs that were spilled since would hide what it holds, if it came later.
+    pub(crate) fn begin_seal(&self, all_encoded: bool) -> Result<()> {
+        match all_encoded && self.sealed.is_empty() {
+            true => Ok(()),
+            false => {
+                Err(Error::refused(format!("state `{}` is still being sealed for the checkpoint before", self.name)))
+            }
+        }
+    }
+
+    /// Takes what the seal has encoded.
+    pub(crate) fn take_sealed(&mut self) -> UnsortedRun {
+        std::mem::take(&mut self.sealed)
+    }
+
     /// The value that the store has under the key that `key` appends; `None` if there is none.
-    pub(crate) fn load<V: DeserializeOwned>(
-        &mut self,
-        key: impl FnOnce(&mut Vec<u8>) -> Result<()>,
-    ) -> Result<Option<V>> {
+    pub(crate) fn load<V: DeserializeOwned>(&self, key: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<Option<V>> {
         let Some(store) = self.store.as_deref() else { return Ok(None) };
-        self.scratch.clear();
-        key(&mut self.scratch)?;
+        let mut store_key = self.scratch.take();
+        store_key.clear();
+        key(&mut store_key)?;
         let mut value = None;
-        store.get(&self.scratch, &mut |bytes| value = Some(codec::decode::<V>(bytes)))?;
-        value.transpose().map_err(|e| self.undecodable::<V>(&self.scratch, e))
+        store.get(&store_key, &mut |bytes| value = Some(codec::decode::<V>(bytes)))?;
+        let value = value.transpose().map_err(|e| self.undecodable::<V>(&store_key, e));
+        self.scratch.replace(store_key);
+        value
+    }
+
+    /// The key in a store key.
+    pub(crate) fn decode_key<K: StateKey>(&self, store_key: &[u8], encoded: &[u8]) -> Result<K> {
+        key_layout::decode_key(encoded)
+            .map_err(|e| Error::damaged(format!("state `{}`, store key {}: {e}", self.name, hex(store_key))))
     }
 
     /// What is said of a value that does not decode.
     pub(crate) fn undecodable<V>(&self, store_key: &[u8], error: Error) -> Error {
         let (name, key, value) = (&self.name, hex(store_key), type_name::<V>());
         Error::damaged(format!("state `{name}`, store key {key}, is no `{value}`: {error}"))
+    }
+}
+
+/// Appends `bytes` to the buffer of a run.
+pub(super) fn append(bytes: &[u8]) -> impl FnOnce(&mut Vec<u8>) -> Result<()> + '_ {
+    move |into| {
+        into.extend_from_slice(bytes);
+        Ok(())
     }
 }

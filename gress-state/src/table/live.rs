@@ -4,10 +4,10 @@
 use super::Cold;
 use crate::{
     key::{Key, StateKey, StateValue},
-    key_layout::{self, WindowPart},
+    key_layout::{self, WindowPart, hex},
     run::UnsortedRun,
 };
-use gress_core::{KeyGroup, Result, codec};
+use gress_core::{KeyGroup, Result, StateName, codec};
 use hashbrown::HashTable;
 use std::cell::Cell;
 
@@ -105,9 +105,13 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
         if !cold.spilled() {
             return Ok(None);
         }
-        let window = self.window;
-        let value = cold.load(|into| key_layout::push_store_key(key.group(), window, key.value(), into))?;
+        let value = self.load(key, cold)?;
         Ok(Some(self.insert(key.value().clone(), key.hash(), value, Origin::Store)))
+    }
+
+    /// The value that the store has for `key`, which stays as it is in table and store.
+    pub(crate) fn load(&self, key: &Key<K>, cold: &Cold) -> Result<Option<V>> {
+        cold.load(|into| key_layout::push_store_key(key.group(), self.window, key.value(), into))
     }
 
     /// Puts an entry into the table that is not there yet.
@@ -123,7 +127,7 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     }
 
     fn insert_slot(&mut self, key: K, hash: u64, value: Option<V>) -> u32 {
-        self.heap.sample(&key, value.as_ref());
+        self.heap.used(&key, value.as_ref());
         self.groups |= 1 << KeyGroup::of_hash(hash).0;
         let slot = Slot {
             hash,
@@ -156,6 +160,7 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
         let epoch = self.epoch;
         let Some(slot) = self.slots[at as usize].as_mut() else { return Ok(()) };
         slot.recent.set(true);
+        self.heap.used(&slot.key, slot.value.as_ref());
         if slot.changed_in == epoch || slot.changed_in == 0 {
             return Ok(());
         }
@@ -172,7 +177,19 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
             slot.changed_in = epoch;
             slot.stale = true;
             self.dirty.push(at);
+            if self.dirty.len() > 2 * self.slots.len() + 64 {
+                self.thin_out_hints();
+            }
         }
+    }
+
+    /// Keeps one hint per dirty slot: slots that come and go leave many, and a job without checkpoints never seals.
+    #[cold]
+    fn thin_out_hints(&mut self) {
+        let Live { dirty, slots, epoch, .. } = self;
+        dirty.retain(|&at| slots[at as usize].as_ref().is_some_and(|slot| slot.changed_in == *epoch));
+        dirty.sort_unstable();
+        dirty.dedup();
     }
 
     /// Sets the value of `key` without reading what is there.
@@ -250,8 +267,10 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     /// Encodes up to `max` pending entries and returns how many of `max` are left over; 0 if there may be more to do.
     pub(crate) fn seal_slice(&mut self, mut max: usize, cold: &mut Cold) -> Result<usize> {
         while max > 0 {
-            let Some(at) = self.sealing.pop() else { return Ok(max) };
+            let Some(&at) = self.sealing.last() else { return Ok(max) };
+            // An entry that cannot be encoded stays pending, so that no later seal misses it.
             self.encode_pending(at, cold)?;
+            self.sealing.pop();
             self.free_if_moot(at);
             max -= 1;
         }
@@ -264,11 +283,12 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
 
     fn encode_pending(&mut self, at: u32, cold: &mut Cold) -> Result<()> {
         let (epoch, window) = (self.epoch, self.window);
+        let Cold { sealed, name, .. } = cold;
         let Some(slot) = self.slots[at as usize].as_mut() else { return Ok(()) };
         if slot.changed_in == 0 || slot.changed_in == epoch {
             return Ok(());
         }
-        encode(slot, window, &mut cold.sealed).map_err(|e| e.at(format!("state `{}`", cold.name)))?;
+        encode(slot, window, name, sealed)?;
         slot.changed_in = 0;
         slot.in_checkpoint = slot.value.is_some();
         Ok(())
@@ -284,6 +304,9 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
 
     /// Evicts entries that were not used recently until at most `target` bytes are left. `unsealed` gets what no
     /// checkpoint has yet, `sealed` what only the store lacks.
+    ///
+    /// It stops at an entry that cannot be encoded. What went before is evicted: the error is that of the next call,
+    /// which has nothing to lose.
     pub(crate) fn evict(
         &mut self,
         target: usize,
@@ -300,15 +323,29 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
             if slot.recent.replace(false) {
                 continue;
             }
-            self.encode_pending(at as u32, cold)?;
-            let Some(slot) = &self.slots[at] else { continue };
-            if slot.changed_in != 0 {
-                encode(slot, self.window, unsealed)?;
-            } else if slot.stale {
-                encode(slot, self.window, sealed)?;
+            if let Err(error) = self.evict_slot(at as u32, unsealed, sealed, cold) {
+                self.hand = at;
+                return if unsealed.is_empty() && sealed.is_empty() { Err(error) } else { Ok(()) };
             }
-            self.free(at as u32);
         }
+        Ok(())
+    }
+
+    fn evict_slot(
+        &mut self,
+        at: u32,
+        unsealed: &mut UnsortedRun,
+        sealed: &mut UnsortedRun,
+        cold: &mut Cold,
+    ) -> Result<()> {
+        self.encode_pending(at, cold)?;
+        let Some(slot) = &self.slots[at as usize] else { return Ok(()) };
+        if slot.changed_in != 0 {
+            encode(slot, self.window, &cold.name, unsealed)?;
+        } else if slot.stale {
+            encode(slot, self.window, &cold.name, sealed)?;
+        }
+        self.free(at);
         Ok(())
     }
 
@@ -316,11 +353,11 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     pub(crate) fn drain(&mut self, cold: &mut Cold) -> Result<Drained<K, V>> {
         while self.seal_slice(usize::MAX, cold)? == 0 {}
         let slots = std::mem::take(&mut self.slots);
-        let mut groups: Vec<Vec<(K, u64, Option<V>)>> = (0..128).map(|_| Vec::new()).collect();
+        let mut groups: Vec<Entries<K, V>> = (0..128).map(|_| Vec::new()).collect();
         let mut kept = false;
         for slot in slots.into_iter().flatten() {
             kept |= slot.in_checkpoint || slot.in_store;
-            groups[KeyGroup::of_hash(slot.hash).0 as usize].push((slot.key, slot.hash, slot.value));
+            groups[KeyGroup::of_hash(slot.hash).0 as usize].push((slot.key, slot.value));
         }
         self.index.clear();
         Ok(Drained { groups, used: self.groups, kept })
@@ -329,6 +366,11 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     /// Notes that the store holds an entry of `group`.
     pub(crate) fn note_group(&mut self, group: KeyGroup) {
         self.groups |= 1 << group.0;
+    }
+
+    /// Whether nothing was ever put into the table.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.groups == 0
     }
 
     /// Live entries, known-absent ones included.
@@ -343,50 +385,72 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     }
 }
 
+/// Keys and their values; `None` for a key that is known to be absent.
+pub(crate) type Entries<K, V> = Vec<(K, Option<V>)>;
+
 /// The content of a table that was emptied.
 pub(crate) struct Drained<K, V> {
-    /// Key, hash and value of each entry, by key group.
-    pub groups: Vec<Vec<(K, u64, Option<V>)>>,
+    /// Key and value of each entry, by key group.
+    pub groups: Vec<Entries<K, V>>,
     /// Bit g is set if key group g ever held an entry.
     pub used: u128,
     /// Whether a checkpoint or the store may hold any of the entries.
     pub kept: bool,
 }
 
-fn encode<K: StateKey, V: StateValue>(slot: &Slot<K, V>, window: WindowPart, into: &mut UnsortedRun) -> Result<()> {
+fn encode<K: StateKey, V: StateValue>(
+    slot: &Slot<K, V>,
+    window: WindowPart,
+    name: &StateName,
+    into: &mut UnsortedRun,
+) -> Result<()> {
     let group = KeyGroup::of_hash(slot.hash);
     let key = |into: &mut Vec<u8>| key_layout::push_store_key(group, window, &slot.key, into);
-    match &slot.value {
+    let encoded = match &slot.value {
         Some(value) => into.put(key, |into| codec::encode(value, into)),
         None => into.delete(key),
-    }
+    };
+    encoded.map_err(|error| {
+        let mut store_key = Vec::new();
+        // A key that cannot be encoded is told as far as it goes: its error is the one that is passed on.
+        let _ = key(&mut store_key);
+        error.at(format!("state `{name}`, store key {}", hex(&store_key)))
+    })
 }
 
-/// The mean length of encoded keys and values, from every 64th entry: a hint of what types with a heap hold there.
+/// The mean length of encoded keys and values, from every 64th use: a hint of what types with a heap hold there. Newer
+/// samples weigh more, for values that grow.
 #[derive(Default)]
 struct HeapEstimate {
-    inserted: u64,
-    samples: u64,
-    bytes: u64,
+    uses: u64,
+    /// 32 times the mean.
+    mean_32: u64,
 }
 
 impl HeapEstimate {
+    /// Counts a use of an entry: it was put into the table, or is about to be changed.
     #[inline]
-    fn sample<K: StateKey, V: StateValue>(&mut self, key: &K, value: Option<&V>) {
-        let has_heap = std::mem::needs_drop::<K>() || std::mem::needs_drop::<V>();
-        if has_heap && self.inserted.is_multiple_of(64) {
-            self.samples += 1;
-            self.bytes += codec::encoded_len(key) as u64 + value.map_or(0, |v| codec::encoded_len(v) as u64);
+    fn used<K: StateKey, V: StateValue>(&mut self, key: &K, value: Option<&V>) {
+        if !(std::mem::needs_drop::<K>() || std::mem::needs_drop::<V>()) {
+            return;
         }
-        self.inserted += 1;
+        if self.uses.is_multiple_of(64) {
+            self.sample(codec::encoded_len(key) + value.map_or(0, codec::encoded_len));
+        }
+        self.uses += 1;
+    }
+
+    #[cold]
+    fn sample(&mut self, bytes: usize) {
+        self.mean_32 = match self.uses {
+            0 => 32 * bytes as u64,
+            _ => self.mean_32 - self.mean_32 / 32 + bytes as u64,
+        };
     }
 
     fn mean<K, V>(&self) -> usize {
-        if self.samples == 0 {
-            return 0;
-        }
         // An allocation has a header and is rounded up.
         let allocations = usize::from(std::mem::needs_drop::<K>()) + usize::from(std::mem::needs_drop::<V>());
-        (self.bytes / self.samples) as usize + 16 * allocations
+        (self.mean_32 / 32) as usize + 16 * allocations
     }
 }

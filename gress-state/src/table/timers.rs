@@ -1,42 +1,49 @@
-//! The table of event-time timers: all in memory, ordered as they fire, with a log of changes for the next seal.
+//! The table of event-time timers: all in memory, ordered as they fire, with what the next seal has to say of them.
 
-use super::{Cold, StateDescription, StateKind, StateTable, values::put};
+use super::{Cold, StateDescription, StateKind, StateTable, cold::append, values::put};
 use crate::{
     key::{Key, StateKey, encode_key},
     key_layout,
     run::{RunCursor, UnsortedRun},
 };
-use gress_core::{KeyGroup, Result, StateName, Timestamp};
-use std::{any::type_name, collections::BTreeMap};
+use gress_core::{KeyGroup, Result, StateName, Timestamp, key_group::key_hash};
+use std::{
+    any::type_name,
+    collections::{BTreeMap, btree_map::Entry},
+};
 
 /// Timers by time and encoded key. (key, time) is one timer, however often it is set.
 pub(crate) struct TimerTable<K> {
-    due: BTreeMap<(Timestamp, Vec<u8>), (K, u64)>,
-    changes: UnsortedRun,
+    due: BTreeMap<Place, (K, u64)>,
+    /// How the timers differ from those of the last seal: `true` where one is set, `false` where one is gone. One that
+    /// is set and gone again between two seals is not here.
+    changes: BTreeMap<Place, bool>,
+    /// Changes that the seal under way has not encoded yet.
+    sealing: BTreeMap<Place, bool>,
     cold: Cold,
 }
 
+/// Time and encoded key of a timer.
+type Place = (Timestamp, Vec<u8>);
+
 impl<K: StateKey> TimerTable<K> {
     pub(crate) fn new(cold: Cold) -> Self {
-        TimerTable { due: BTreeMap::new(), changes: UnsortedRun::default(), cold }
+        TimerTable { due: BTreeMap::new(), changes: BTreeMap::new(), sealing: BTreeMap::new(), cold }
     }
 
     pub(crate) fn set(&mut self, key: &Key<K>, time: Timestamp) -> Result<()> {
-        let mut encoded = Vec::new();
-        encode_key(key.value(), &mut encoded)?;
-        let store_key = store_key(key.group(), time, &encoded);
-        if self.due.insert((time, encoded), (key.value().clone(), key.hash())).is_none() {
-            self.changes.put(append(&store_key), |_| Ok(()))?;
+        let place = place(key, time)?;
+        if let Entry::Vacant(vacant) = self.due.entry(place) {
+            change(&mut self.changes, vacant.key(), true);
+            vacant.insert((key.value().clone(), key.hash()));
         }
         Ok(())
     }
 
     pub(crate) fn delete(&mut self, key: &Key<K>, time: Timestamp) -> Result<()> {
-        let mut encoded = Vec::new();
-        encode_key(key.value(), &mut encoded)?;
-        let store_key = store_key(key.group(), time, &encoded);
-        if self.due.remove(&(time, encoded)).is_some() {
-            self.changes.delete(append(&store_key))?;
+        let place = place(key, time)?;
+        if self.due.remove(&place).is_some() {
+            change(&mut self.changes, &place, false);
         }
         Ok(())
     }
@@ -47,23 +54,23 @@ impl<K: StateKey> TimerTable<K> {
     }
 
     /// Takes the next timer out.
-    pub(crate) fn pop(&mut self) -> Result<Option<(Timestamp, Key<K>)>> {
-        let Some(((time, encoded), (key, hash))) = self.due.pop_first() else { return Ok(None) };
-        self.changes.delete(append(&store_key(KeyGroup::of_hash(hash), time, &encoded)))?;
-        Ok(Some((time, Key::from_parts(key, hash))))
+    pub(crate) fn pop(&mut self) -> Option<(Timestamp, Key<K>)> {
+        let (place, (key, hash)) = self.due.pop_first()?;
+        change(&mut self.changes, &place, false);
+        Some((place.0, Key::from_parts(key, hash)))
     }
 }
 
-fn store_key(group: KeyGroup, time: Timestamp, encoded_key: &[u8]) -> Vec<u8> {
-    let mut store_key = Vec::with_capacity(encoded_key.len() + 10);
-    key_layout::push_timer_key(group, time, encoded_key, &mut store_key);
-    store_key
+fn place<K: StateKey>(key: &Key<K>, time: Timestamp) -> Result<Place> {
+    let mut encoded = Vec::new();
+    encode_key(key.value(), &mut encoded)?;
+    Ok((time, encoded))
 }
 
-fn append(bytes: &[u8]) -> impl FnOnce(&mut Vec<u8>) -> Result<()> + '_ {
-    move |into| {
-        into.extend_from_slice(bytes);
-        Ok(())
+/// Notes that a timer is set now, or gone. Twice a change is none.
+fn change(changes: &mut BTreeMap<Place, bool>, place: &Place, set: bool) {
+    if changes.remove(place).is_none() {
+        changes.insert(place.clone(), set);
     }
 }
 
@@ -78,31 +85,46 @@ impl<K: StateKey> StateTable for TimerTable<K> {
     }
 
     fn begin_seal(&mut self) -> Result<()> {
-        self.cold.sealed = std::mem::take(&mut self.changes);
+        self.cold.begin_seal(self.sealing.is_empty())?;
+        self.sealing = std::mem::take(&mut self.changes);
         Ok(())
     }
 
-    fn seal_slice(&mut self, _: usize) -> Result<bool> {
-        Ok(true)
+    fn seal_slice(&mut self, max: usize) -> Result<bool> {
+        for _ in 0..max {
+            let Some(((time, encoded), set)) = self.sealing.pop_first() else { break };
+            let group = KeyGroup::of_hash(key_hash(&encoded));
+            let store_key = |into: &mut Vec<u8>| {
+                key_layout::push_timer_key(group, time, &encoded, into);
+                Ok(())
+            };
+            match set {
+                true => self.cold.sealed.put(store_key, append(&[]))?,
+                false => self.cold.sealed.delete(store_key)?,
+            }
+        }
+        Ok(self.sealing.is_empty())
     }
 
     fn take_sealed(&mut self) -> UnsortedRun {
-        std::mem::take(&mut self.cold.sealed)
+        self.cold.take_sealed()
     }
 
     fn restore(&mut self, content: &mut dyn RunCursor, _: usize) -> Result<()> {
         while let Some(entry) = content.next()? {
-            let parts = key_layout::split(put(entry)?.0, 1)?;
-            let key = key_layout::decode_key::<K>(parts.encoded_key)?;
+            let (store_key, _) = put(entry)?;
+            let parts = key_layout::split(store_key, 1)?;
+            let key = self.cold.decode_key::<K>(store_key, parts.encoded_key)?;
             self.due.insert((parts.times[0], parts.encoded_key.to_vec()), (key, parts.hash));
         }
         Ok(())
     }
 
     fn memory_bytes(&self) -> usize {
-        // An entry of the tree, its key's encoding and its share of the nodes.
-        let entry = size_of::<(Timestamp, Vec<u8>, K, u64)>() + 32;
-        self.due.len() * entry + self.changes.memory_bytes() + self.cold.sealed.memory_bytes()
+        // An entry of a tree, its key's encoding and its share of the nodes.
+        let (due, change) = (size_of::<(Place, K, u64)>() + 32, size_of::<(Place, bool)>() + 32);
+        let changes = self.changes.len() + self.sealing.len();
+        self.due.len() * due + changes * change + self.cold.sealed.memory_bytes()
     }
 
     fn entries(&self) -> usize {

@@ -1,6 +1,9 @@
 //! The table of a `ValueState`: one value a key.
 
-use super::{Cold, StateDescription, StateKind, StateTable, live::{Live, Origin}};
+use super::{
+    Cold, StateDescription, StateKind, StateTable,
+    live::{Live, Origin},
+};
 use crate::{
     key::{StateKey, StateValue},
     key_layout::{self, WindowPart},
@@ -32,7 +35,7 @@ impl<K: StateKey, V: StateValue> StateTable for ValueTable<K, V> {
     }
 
     fn begin_seal(&mut self) -> Result<()> {
-        while !self.seal_slice(usize::MAX)? {}
+        self.cold.begin_seal(self.live.sealed())?;
         self.live.begin_seal();
         Ok(())
     }
@@ -43,7 +46,7 @@ impl<K: StateKey, V: StateValue> StateTable for ValueTable<K, V> {
     }
 
     fn take_sealed(&mut self) -> UnsortedRun {
-        std::mem::take(&mut self.cold.sealed)
+        self.cold.take_sealed()
     }
 
     fn restore(&mut self, content: &mut dyn RunCursor, budget: usize) -> Result<()> {
@@ -51,7 +54,7 @@ impl<K: StateKey, V: StateValue> StateTable for ValueTable<K, V> {
             let Some(entry) = content.next()? else { return Ok(()) };
             let (store_key, bytes) = put(entry)?;
             let parts = key_layout::split(store_key, 0)?;
-            let key = key_layout::decode_key::<K>(parts.encoded_key)?;
+            let key = self.cold.decode_key::<K>(store_key, parts.encoded_key)?;
             let value = codec::decode::<V>(bytes).map_err(|e| self.cold.undecodable::<V>(store_key, e))?;
             self.live.insert(key, parts.hash, Some(value), Origin::Checkpoint);
         }

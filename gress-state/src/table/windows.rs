@@ -2,7 +2,7 @@
 
 use super::{
     Cold, StateDescription, StateKind, StateTable,
-    live::{Live, Origin},
+    live::{Entries, Live, Origin},
     values::put,
 };
 use crate::{
@@ -16,12 +16,18 @@ use std::{any::type_name, collections::BTreeMap};
 
 /// How many rows of a store one look takes.
 const SCAN_ROWS: usize = 1024;
+/// How many ranges of fired windows are kept for the next seal before a spill takes them along.
+const DROPPED_RANGES: usize = 8192;
 
 /// Accumulators by window and key. Windows are ordered as they fire: by end, then by start.
 pub(crate) struct WindowTable<K, V> {
     live: BTreeMap<(Timestamp, Timestamp), Live<K, V>>,
-    /// Ranges of windows that have fired since the last seal, and of those that this seal holds.
+    /// Ranges of windows that have fired since the last seal.
     dropped: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The last of the windows that have fired since the last seal.
+    fired: Option<(Timestamp, Timestamp)>,
+    /// A window that may have fired since the last seal was opened again.
+    reopened: bool,
     cold: Cold,
 }
 
@@ -31,13 +37,13 @@ pub(crate) struct Firing<K, V> {
     pub end: Timestamp,
     /// Start of the window.
     pub start: Timestamp,
-    groups: std::vec::IntoIter<(KeyGroup, Vec<(K, u64, Option<V>)>)>,
+    groups: std::vec::IntoIter<(KeyGroup, Entries<K, V>)>,
     in_store: bool,
 }
 
 impl<K: StateKey, V: StateValue> WindowTable<K, V> {
     pub(crate) fn new(cold: Cold) -> Self {
-        WindowTable { live: BTreeMap::new(), dropped: Vec::new(), cold }
+        WindowTable { live: BTreeMap::new(), dropped: Vec::new(), fired: None, reopened: false, cold }
     }
 
     /// Changes the accumulator of `key` in the window, `empty` at first.
@@ -50,9 +56,18 @@ impl<K: StateKey, V: StateValue> WindowTable<K, V> {
         empty: impl FnOnce() -> V,
         change: impl FnOnce(&mut V),
     ) -> Result<()> {
-        let live = self.live.entry((end, start)).or_insert_with(|| Live::new(WindowPart::Window(start, end)));
-        match live.find_or_load(key, &mut self.cold)? {
-            Some(at) => {
+        let live = self.live.entry((end, start)).or_insert_with(|| {
+            self.reopened |= self.fired >= Some((end, start));
+            Live::new(WindowPart::Window(start, end))
+        });
+        match live.find_or_load(key, &mut self.cold) {
+            Err(error) => {
+                if live.is_unused() {
+                    self.live.remove(&(end, start));
+                }
+                return Err(error);
+            }
+            Ok(Some(at)) => {
                 live.touch(at, &mut self.cold)?;
                 if let Some(value) = live.value_mut(at) {
                     change(value);
@@ -63,7 +78,7 @@ impl<K: StateKey, V: StateValue> WindowTable<K, V> {
                     live.fill(at, value);
                 }
             }
-            None => {
+            Ok(None) => {
                 let mut value = empty();
                 change(&mut value);
                 live.insert_new(key, value, false);
@@ -80,8 +95,10 @@ impl<K: StateKey, V: StateValue> WindowTable<K, V> {
 
     /// Takes the next window out of the state: what remains of it lies in the returned value alone.
     pub(crate) fn fire_next(&mut self) -> Result<Option<Firing<K, V>>> {
-        let Some(((end, start), mut live)) = self.live.pop_first() else { return Ok(None) };
-        let drained = live.drain(&mut self.cold)?;
+        let Some(mut first) = self.live.first_entry() else { return Ok(None) };
+        let drained = first.get_mut().drain(&mut self.cold)?;
+        let ((end, start), _) = first.remove_entry();
+        self.fired = self.fired.max(Some((end, start)));
         let in_store = self.cold.spilled();
         let used = drained.used;
         if drained.kept || in_store {
@@ -106,7 +123,7 @@ impl<K: StateKey, V: StateValue> WindowTable<K, V> {
         if firing.in_store {
             self.load_group(group, firing, &mut content)?;
         }
-        for (key, _, value) in live {
+        for (key, value) in live {
             let mut encoded = Vec::new();
             crate::key::encode_key(&key, &mut encoded)?;
             match value {
@@ -137,7 +154,7 @@ impl<K: StateKey, V: StateValue> WindowTable<K, V> {
             found |= !rows.is_empty();
             for (store_key, bytes) in rows {
                 let encoded = key_layout::split(&store_key, 2)?.encoded_key.to_vec();
-                let key = key_layout::decode_key::<K>(&encoded)?;
+                let key = self.cold.decode_key::<K>(&store_key, &encoded)?;
                 let value = codec::decode::<V>(&bytes).map_err(|e| self.cold.undecodable::<V>(&store_key, e))?;
                 content.insert(encoded, (key, value));
             }
@@ -162,10 +179,9 @@ impl<K: StateKey, V: StateValue> StateTable for WindowTable<K, V> {
     }
 
     fn begin_seal(&mut self) -> Result<()> {
-        while !self.seal_slice(usize::MAX)? {}
-        for (start, end) in self.dropped.drain(..) {
-            self.cold.sealed.delete_range(&start, &end);
-        }
+        self.cold.begin_seal(self.live.values().all(Live::sealed))?;
+        take_dropped(&mut self.dropped, &mut self.cold.sealed);
+        (self.fired, self.reopened) = (None, false);
         self.live.values_mut().for_each(Live::begin_seal);
         Ok(())
     }
@@ -178,7 +194,7 @@ impl<K: StateKey, V: StateValue> StateTable for WindowTable<K, V> {
     }
 
     fn take_sealed(&mut self) -> UnsortedRun {
-        std::mem::take(&mut self.cold.sealed)
+        self.cold.take_sealed()
     }
 
     fn restore(&mut self, content: &mut dyn RunCursor, budget: usize) -> Result<()> {
@@ -190,7 +206,7 @@ impl<K: StateKey, V: StateValue> StateTable for WindowTable<K, V> {
             // Every window needs its table, even where the values stay in the store: it says when to fire and what to drop.
             let live = self.live.entry((end, start)).or_insert_with(|| Live::new(WindowPart::Window(start, end)));
             if memory < budget {
-                let key = key_layout::decode_key::<K>(parts.encoded_key)?;
+                let key = self.cold.decode_key::<K>(store_key, parts.encoded_key)?;
                 let value = codec::decode::<V>(bytes).map_err(|e| self.cold.undecodable::<V>(store_key, e))?;
                 let before = live.memory_bytes();
                 live.insert(key, parts.hash, Some(value), Origin::Checkpoint);
@@ -215,6 +231,11 @@ impl<K: StateKey, V: StateValue> StateTable for WindowTable<K, V> {
     /// Evicts from the windows that fire last first.
     fn evict(&mut self, target: usize) -> Result<Option<Vec<u8>>> {
         let (mut unsealed, mut sealed) = (UnsortedRun::default(), UnsortedRun::default());
+        if self.reopened || self.dropped.len() > DROPPED_RANGES {
+            // The run that is sealed next would hide what this one has of a window that was opened again.
+            take_dropped(&mut self.dropped, &mut unsealed);
+            (self.fired, self.reopened) = (None, false);
+        }
         let mut total: usize = self.live.values().map(Live::memory_bytes).sum();
         for live in self.live.values_mut().rev() {
             if total <= target {
@@ -227,5 +248,11 @@ impl<K: StateKey, V: StateValue> StateTable for WindowTable<K, V> {
         }
         self.cold.spill(sealed)?;
         self.cold.spill(unsealed)
+    }
+}
+
+fn take_dropped(dropped: &mut Vec<(Vec<u8>, Vec<u8>)>, into: &mut UnsortedRun) {
+    for (start, end) in dropped.drain(..) {
+        into.delete_range(&start, &end);
     }
 }

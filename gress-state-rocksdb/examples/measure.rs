@@ -1,12 +1,47 @@
-//! Measurements behind two choices; run with `cargo test --release -p gress-state-rocksdb -- --ignored --nocapture`.
+//! Measurements behind three choices of the backend: `cargo run --release -p gress-state-rocksdb --example measure`.
 
-use crate::{apply, factory, has, open, store};
-use gress_state::testing::{Entry, Random, Scratch};
+#![expect(clippy::disallowed_methods, reason = "a measurement reads the real clock")]
+
+use gress_core::StateName;
+use gress_state::{
+    BackendFactory, StateBackend, StateStore,
+    testing::{Entries, Entry, Random, Scratch},
+};
+use gress_state_rocksdb::{RocksDbConfig, RocksDbFactory};
 use std::time::{Duration, Instant};
 
+fn main() {
+    measure_batches_against_files();
+    measure_absent_keys_without_the_last_levels_filter();
+    measure_index_and_filter_in_one_piece_and_in_parts();
+}
+
+/// A factory of these keys and values, for one database.
+fn factory(settings: &[(&str, &str)]) -> RocksDbFactory {
+    let mut config = RocksDbConfig::default();
+    for (key, value) in settings {
+        config.set(key, value).expect("the setting is valid");
+    }
+    RocksDbFactory::new(config, 1).expect("the config is valid")
+}
+
+fn open(factory: &dyn BackendFactory, scratch: &Scratch) -> Box<dyn StateBackend> {
+    factory.open(scratch.path()).expect("the directory can be opened")
+}
+
+fn store(backend: &dyn StateBackend, state: &str) -> Box<dyn StateStore> {
+    backend.open_store(&StateName::new("operator", state)).expect("a store can be opened")
+}
+
+fn apply(store: &dyn StateStore, entries: impl IntoIterator<Item = Entry>) {
+    store.apply_run(&mut Entries::new(entries)).expect("a run can be applied");
+}
+
+fn has(store: &dyn StateStore, key: &[u8]) -> bool {
+    store.get(key, &mut |_| ()).expect("a key can be read")
+}
+
 /// The size from which a run is applied as a file: rounds of `entries` random keys, with one flush per 64 MiB.
-#[test]
-#[ignore = "a measurement"]
 fn measure_batches_against_files() {
     for entries in [1_000, 5_000, 9_999, 10_001, 20_000, 50_000] {
         let (factory, scratch) = (factory(&[]), Scratch::new());
@@ -18,7 +53,7 @@ fn measure_batches_against_files() {
         for _ in 0..rounds {
             let keys: std::collections::BTreeSet<u64> = (0..entries).map(|_| random.next_u64() % 5_000_000).collect();
             let run = keys.iter().map(|key| Entry::put(key.to_be_bytes(), [7; 32])).collect::<Vec<_>>();
-            let mut run = gress_state::testing::Entries::new(run);
+            let mut run = Entries::new(run);
             let start = Instant::now();
             store.apply_run(&mut run).expect("a run can be applied");
             spent += start.elapsed();
@@ -37,8 +72,6 @@ fn measure_batches_against_files() {
 }
 
 /// What `optimize_filters_for_hits` costs: reads of absent keys once all lies in the last level.
-#[test]
-#[ignore = "a measurement"]
 fn measure_absent_keys_without_the_last_levels_filter() {
     for preset in ["low-latency", "large-state"] {
         for for_hits in ["true", "false"] {
@@ -49,8 +82,6 @@ fn measure_absent_keys_without_the_last_levels_filter() {
 
 /// What an index and filter in one piece cost where they do not fit into a shard of the cache, and what parts cost where
 /// all fits.
-#[test]
-#[ignore = "a measurement"]
 fn measure_index_and_filter_in_one_piece_and_in_parts() {
     for (preset, cache) in [("low-latency", "512MiB"), ("balanced", "128MiB"), ("balanced", "16MiB")] {
         for parts in ["false", "true"] {

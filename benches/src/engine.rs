@@ -1,0 +1,55 @@
+//! The engines that count.
+
+mod gress;
+mod plain;
+mod raw_rocksdb;
+
+use crate::{measure::Sample, workload::Workload};
+use gress_runtime::Result;
+
+/// Something that counts events by key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// A loop over a hash map.
+    Plain,
+    /// A job on memory, without checkpoints.
+    GressMemory,
+    /// A job on RocksDB, with a checkpoint each second.
+    GressRocksDb,
+    /// A get and a put for each event, without log.
+    RawRocksDb,
+}
+
+impl Engine {
+    /// All engines; ratios are to the first.
+    pub(crate) const ALL: [Engine; 4] = [Engine::Plain, Engine::GressMemory, Engine::GressRocksDb, Engine::RawRocksDb];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Engine::Plain => "plain hashbrown loop",
+            Engine::GressMemory => "Gress on memory, no checkpoints",
+            Engine::GressRocksDb => "Gress on RocksDB, a checkpoint each second",
+            Engine::RawRocksDb => "raw RocksDB get + put, WAL off",
+        }
+    }
+
+    /// Counts all events of the workload, or as many as a slow engine can.
+    pub(crate) fn run(self, workload: &Workload) -> Result<Sample> {
+        match self {
+            Engine::Plain => plain::count(workload),
+            Engine::GressMemory => gress::count(workload, gress::Durability::None),
+            Engine::GressRocksDb => gress::count(workload, gress::Durability::CheckpointEachSecond),
+            Engine::RawRocksDb => raw_rocksdb::count(&workload.shorter(2_000_000)),
+        }
+    }
+}
+
+/// Checks that an engine has counted every event.
+fn check(engine: &str, counted: u64, workload: &Workload) -> Result<()> {
+    match counted == workload.events {
+        true => Ok(()),
+        false => {
+            Err(gress_runtime::Error::operator(format!("{engine} counted {counted} of {} events", workload.events)))
+        }
+    }
+}
