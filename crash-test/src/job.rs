@@ -128,6 +128,9 @@ impl<'a> Job<'a> {
         command.args(["--parallelism", &self.plan.parallelism.to_string()]);
         command.args(["--rate", &self.plan.events_per_second.to_string()]);
         command.args(["--checkpoint-interval", "50ms"]);
+        if let Some(memory) = self.plan.memory {
+            command.env("GRESS__STATE__MEMORY", memory);
+        }
         Life::start(&mut command, &self.folder.join(format!("logs/life-{:03}", tally.lives)))
     }
 

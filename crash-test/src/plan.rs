@@ -31,6 +31,8 @@ pub struct Plan {
     pub backend: Backend,
     /// Tasks of a keyed step.
     pub parallelism: u32,
+    /// Budget for live state; a tight one makes the job spill to its store, without one nothing ever leaves the table.
+    pub memory: Option<&'static str>,
     /// Limit of the source.
     pub events_per_second: u64,
     /// After so many kills the job is left in peace, so that it comes to its end.
@@ -40,21 +42,24 @@ pub struct Plan {
 impl Plan {
     /// The plan of the job with this index (from 0) over an input of so many rows.
     ///
-    /// Backend and parallelism go round all six pairs. The rate lets the whole input take 1.5 to 3 seconds, and lives
+    /// Backend and parallelism go round all six pairs, and every other two jobs have little memory. The rate lets the whole input take 1.5 to 3 seconds, and lives
     /// are about a quarter of a second long, so a job has 8 to 12 of them and is killed near its end, too.
     pub fn draw(job: u64, rows: u64, random: &mut Random) -> Self {
         let backend = if job.is_multiple_of(2) { Backend::Memory } else { Backend::RocksDb };
         let parallelism = [1, 2, 4][(job / 2 % 3) as usize];
+        let tight = if backend == Backend::Memory { "128KiB" } else { "1MiB" };
+        let memory = (job / 2).is_multiple_of(2).then_some(tight);
         let whole_input_ms = random.number(1_500..3_001);
         let events_per_second = (rows * 1_000 / whole_input_ms).max(1);
-        Self { backend, parallelism, events_per_second, kills: random.number(7..12) }
+        Self { backend, parallelism, memory, events_per_second, kills: random.number(7..12) }
     }
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { backend, parallelism, events_per_second, .. } = self;
-        write!(f, "{:<7} x {parallelism}, {events_per_second} events/s", backend.as_str())
+        let Self { backend, parallelism, memory, events_per_second, .. } = self;
+        let memory = memory.unwrap_or("-");
+        write!(f, "{:<7} x {parallelism}, memory {memory:<6}, {events_per_second} events/s", backend.as_str())
     }
 }
 

@@ -65,6 +65,7 @@ impl Counters {
         self.last_checkpoint.store(id.0, Relaxed);
         self.checkpoint_nanos.store(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
         metrics::counter!("gress_checkpoints_total").increment(1);
+        metrics::gauge!("gress_state_bytes").set(state_bytes as f64);
         metrics::histogram!("gress_checkpoint_duration_seconds").record(took.as_secs_f64());
     }
 

@@ -52,6 +52,7 @@ use gress_core::{Barrier, BarrierKind, CheckpointId, Data, Error, Event, JobId, 
 use gress_state::checkpoint::{CheckpointStorage, MemoryStorage, TaskSnapshot};
 use record::Record;
 use std::{
+    cell::RefCell,
     collections::HashMap,
     sync::{
         Arc,
@@ -230,7 +231,14 @@ impl<I: Data, O: Data> Running<I, O> {
                 let (id, mailbox) = (TaskId::new(&group.name, subtask), Mailbox::new());
                 let (index, sender) = (tasks.len(), mailbox.sender.clone());
                 let restored = restored.iter().find(|snapshot| snapshot.task == id).cloned();
-                let build = Build { shared: shared.clone(), task: id.clone(), index, restored, mailbox };
+                let build = Build {
+                    shared: shared.clone(),
+                    task: id.clone(),
+                    index,
+                    restored,
+                    mailbox,
+                    restored_operators: RefCell::default(),
+                };
                 let task = (group.build)(&build).map_err(|e| place::locate(e, &group.name, subtask))?;
                 tasks.push(TestedTask { id, is_source: group.is_source, mailbox: sender, task });
             }

@@ -8,14 +8,14 @@ use crate::{
     time::Clock,
 };
 use crossbeam_channel::{Receiver, Sender};
-use gress_core::{JobId, Result, TaskId};
+use gress_core::{Error, JobId, Result, TaskId};
 use gress_state::{
     BackendFactory, TaskBackend, TaskState,
     checkpoint::{CheckpointStorage, TaskSnapshot},
 };
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
     rc::Rc,
     sync::Arc,
@@ -50,6 +50,8 @@ pub(crate) struct Build {
     pub index: usize,
     pub restored: Option<TaskSnapshot>,
     pub mailbox: Mailbox,
+    /// Operators that have asked for what they had left in the checkpoint.
+    pub restored_operators: RefCell<BTreeSet<String>>,
 }
 
 impl Build {
@@ -63,8 +65,22 @@ impl Build {
 
     /// The numbers that an operator of the task had left in the checkpoint, by source partition.
     pub(crate) fn restored_operator(&self, name: &str) -> BTreeMap<usize, i64> {
+        self.restored_operators.borrow_mut().insert(name.to_owned());
         let operators = self.restored.iter().flat_map(|task| &task.operators);
         operators.filter(|operator| operator.name == name).map(|o| o.values.clone()).next().unwrap_or_default()
+    }
+
+    /// Refuses a checkpoint that holds something of an operator which the job does not have.
+    pub(crate) fn check_restored_operators(&self) -> Result<()> {
+        let asked = self.restored_operators.borrow();
+        let operators = self.restored.iter().flat_map(|task| &task.operators);
+        match operators.map(|operator| &operator.name).find(|name| !asked.contains(*name)) {
+            None => Ok(()),
+            Some(name) => Err(Error::refused(format!(
+                "the checkpoint holds `{name}` of the task `{}`, the job has no such operator",
+                self.task
+            ))),
+        }
     }
 
     /// The keyed state of an operator, still empty and without handles.

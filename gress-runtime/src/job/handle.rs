@@ -47,14 +47,15 @@ impl JobHandle {
         let failed = |e: std::io::Error| Error::storage(format!("cannot start threads: {e}")).because(e);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(failed)?;
+        // Before anything is written: an address that is taken must not leave a claim behind.
+        if let Some(address) = job.config().metrics.address {
+            Exporter::listen(address, &runtime)?;
+        }
         let executor = BlockingPool::new(runtime.handle().clone());
         let launch = match Launch::prepare(&job, executor, clock.clone())? {
             Started::AlreadyFinished(report) => return Ok(JobHandle { state: State::Over(Some(report)) }),
             Started::Ready(launch) => *launch,
         };
-        if let Some(address) = job.config().metrics.address {
-            Exporter::listen(address, &runtime)?;
-        }
         let job_name = job.config().name.clone();
         let groups = Arc::new(launch.groups);
         let mut tasks = Vec::new();

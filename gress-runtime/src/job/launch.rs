@@ -34,11 +34,15 @@ use gress_state::{
     run::{RunCursor, RunEntry, UnsortedRun},
 };
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
+
+/// Stands for the start of a job in the names of files; no operator can be called so.
+const CLAIM: &str = ".claim";
 
 type ToReplay = HashMap<String, BTreeMap<usize, Vec<(u128, u64)>>>;
 
@@ -232,7 +236,8 @@ impl Prepared {
         clock: Arc<dyn Clock>,
     ) -> Result<Launch> {
         let config = &job.graph.config;
-        let work_directory = work_directory(config.state.directory.as_deref(), config.checkpoint.directory.as_deref());
+        let work_directory =
+            work_directory(backends::directory(config).as_deref(), config.checkpoint.directory.as_deref());
         empty_directory(&work_directory)?;
         let (to_coordinator, mailbox) = unbounded();
         let counters = Arc::new(Counters::default());
@@ -297,8 +302,17 @@ fn task_builds(
             let restored = restored.iter().find(|snapshot| snapshot.task == task).cloned();
             senders.push(mailbox.sender.clone());
             sources.extend(group.is_source.then_some(index));
-            builds
-                .push(TaskBuild { group: at, build: Build { shared: shared.clone(), task, index, restored, mailbox } });
+            builds.push(TaskBuild {
+                group: at,
+                build: Build {
+                    shared: shared.clone(),
+                    task,
+                    index,
+                    restored,
+                    mailbox,
+                    restored_operators: RefCell::default(),
+                },
+            });
         }
     }
     (builds, senders, sources)
@@ -405,7 +419,7 @@ fn claim(
     storage: &dyn CheckpointStorage,
 ) -> Result<(Manifest, ToReplay)> {
     let epoch = base.epoch + 1;
-    let mut names = FileNames::new(epoch, &TaskId::new("claim", 0));
+    let mut names = FileNames::new(epoch, &TaskId::new(CLAIM, 0));
     let mut to_replay = ToReplay::new();
     let mut sinks = BTreeMap::new();
     for (name, committer, plan) in outputs {

@@ -7,7 +7,7 @@ use super::{
     keyed::{KeyOf, KeyedStream},
 };
 use crate::{
-    operator::{AssignTime, Filter, Push, SinkEnd, Stateless, Tee, place},
+    operator::{AssignTime, Filter, Partition, Push, SinkEnd, Stateless, Tee, place},
     sink::Sink,
     source::Source,
     task::{PartitionReader, SourceTask},
@@ -111,10 +111,13 @@ impl<T: Data> Stream<T> {
             let readers = own.map(open).collect::<Result<Vec<_>>>()?;
             let mut no_state = build.state(&chain);
             sealing.restore(&mut no_state, build.restored.as_ref())?;
+            let mut chain_of_source = node.build(build)?;
+            readers.iter().for_each(|r| chain_of_source.partition(Partition::Assigned(r.partition)));
+            build.check_restored_operators()?;
             Ok(Box::new(SourceTask {
                 name: chain.clone(),
                 readers,
-                chain: node.build(build)?,
+                chain: chain_of_source,
                 batch: build.shared.batch,
                 sealing,
                 mailbox: build.mailbox(),

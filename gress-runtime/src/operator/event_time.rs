@@ -1,6 +1,6 @@
 //! `event_time`: gives each event its time, and the watermark that stood before it as its stamp.
 
-use super::{ChainSeal, Control, Push, place};
+use super::{ChainSeal, Control, Partition, Push, place};
 use crate::{task::Watch, time::Watermarks};
 use gress_core::{Event, Result, Timestamp};
 use gress_state::checkpoint::OperatorState;
@@ -70,8 +70,13 @@ impl<T, F: Fn(&T) -> Timestamp> Push<T> for AssignTime<T, F> {
         self.next.watch(watch);
     }
 
-    fn partition(&mut self, partition: usize) {
-        self.current = partition;
+    fn partition(&mut self, partition: Partition) {
+        match partition {
+            Partition::Assigned(partition) => _ = self.watermarks.entry(partition).or_insert(Timestamp::MIN),
+            Partition::Reads(partition) => self.current = partition,
+            // It holds the others back no longer.
+            Partition::Ended(partition) => _ = self.watermarks.insert(partition, Timestamp::MAX),
+        }
         self.next.partition(partition);
     }
 }

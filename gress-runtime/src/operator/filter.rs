@@ -1,6 +1,6 @@
 //! `filter`: keeps events in place, without a second buffer.
 
-use super::{ChainSeal, Control, Push, place};
+use super::{ChainSeal, Control, Partition, Push, place};
 use crate::task::Watch;
 use gress_core::{Event, Result};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl<T, F: Fn(&T) -> bool> Push<T> for Filter<T, F> {
         self.next.watch(watch);
     }
 
-    fn partition(&mut self, partition: usize) {
+    fn partition(&mut self, partition: Partition) {
         self.next.partition(partition);
     }
 }

@@ -21,10 +21,21 @@ pub(crate) trait Push<T> {
     /// Names the full channels that [`Push::flush`] waits for.
     fn watch<'a>(&'a self, watch: &mut Watch<'a>);
 
-    /// The batches that follow are of this source partition. Only in the chain of a source.
-    fn partition(&mut self, partition: usize) {
+    /// What the source does with its partitions. Only in the chain of a source.
+    fn partition(&mut self, partition: Partition) {
         let _ = partition;
     }
+}
+
+/// What a source does with one of its partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Partition {
+    /// It is one of the task's. Said for all of them before the first batch.
+    Assigned(usize),
+    /// The batches that follow are of it.
+    Reads(usize),
+    /// It has ended.
+    Ended(usize),
 }
 
 /// A mark in a stream.

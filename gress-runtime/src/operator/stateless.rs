@@ -1,6 +1,6 @@
 //! Stateless steps: `map`, `try_map` and `flat_map` are one operator with different bodies.
 
-use super::{ChainSeal, Control, Push, place};
+use super::{ChainSeal, Control, Partition, Push, place};
 use crate::task::Watch;
 use gress_core::{Event, Result};
 use std::sync::Arc;
@@ -46,7 +46,7 @@ impl<T, U, B: Fn(&mut Vec<Event<T>>, &mut Vec<Event<U>>) -> Result<()>> Push<T> 
         self.next.watch(watch);
     }
 
-    fn partition(&mut self, partition: usize) {
+    fn partition(&mut self, partition: Partition) {
         self.next.partition(partition);
     }
 }

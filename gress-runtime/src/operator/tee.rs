@@ -1,6 +1,6 @@
 //! A stream that is used more than once, or not at all.
 
-use super::{ChainSeal, Control, Push};
+use super::{ChainSeal, Control, Partition, Push};
 use crate::task::Watch;
 use gress_core::{Data, Event, Result};
 
@@ -46,7 +46,7 @@ impl<T: Data> Push<T> for Tee<T> {
         self.consumers.iter().for_each(|c| c.watch(watch));
     }
 
-    fn partition(&mut self, partition: usize) {
+    fn partition(&mut self, partition: Partition) {
         self.consumers.iter_mut().for_each(|c| c.partition(partition));
     }
 }

@@ -3,12 +3,12 @@
 use super::{Step, Task, Watch, mailbox::TaskMessage, sealing::Sealing};
 use crate::{
     metrics::Counters,
-    operator::{ChainSeal, Control, Push, place},
+    operator::{ChainSeal, Control, Partition, Push, place},
     source::{ReadStatus, Reader},
     time::Clock,
 };
 use crossbeam_channel::Receiver;
-use gress_core::{Barrier, Event, Result};
+use gress_core::{Barrier, Event, Result, Timestamp};
 use gress_state::checkpoint::OperatorState;
 use std::{sync::Arc, time::Duration};
 
@@ -89,6 +89,10 @@ impl<T> SourceTask<T> {
             reader.skipped = skipped;
             let partition = reader.partition;
             self.push(partition)?;
+            if status == ReadStatus::End {
+                self.chain.partition(Partition::Ended(partition));
+                self.chain.control(Control::Watermark(Timestamp::MIN))?;
+            }
             return Ok(Step::Progress);
         }
         if self.readers.iter().all(|reader| reader.ready_at.is_none()) {
@@ -105,9 +109,9 @@ impl<T> SourceTask<T> {
             return Ok(());
         }
         self.events.extend(self.values.drain(..).map(Event::untimed));
-        self.chain.partition(partition);
+        self.chain.partition(Partition::Reads(partition));
         self.chain.batch(&mut self.events)?;
-        self.chain.control(Control::Watermark(gress_core::Timestamp::MIN))
+        self.chain.control(Control::Watermark(Timestamp::MIN))
     }
 }
 

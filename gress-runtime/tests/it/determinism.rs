@@ -64,3 +64,23 @@ fn late_events_are_those_behind_the_watermark_that_stood_before_them() {
     expected.sort();
     assert_eq!(run(2, 7, None)[0], expected);
 }
+
+#[test]
+fn a_window_waits_for_all_partitions_of_a_task_that_reads_several() {
+    // Two partitions of ten windows each, read in turn by one task, then by two.
+    for parallelism in [1, 2] {
+        for batch in [1, 3, 1024] {
+            let partitions = vec![(0..100_u64).step_by(2).collect(), (0..100_u64).skip(1).step_by(2).collect()];
+            let job = Job::new(crate::sums::config(parallelism, batch));
+            let found = Collect::new();
+            let numbers = job.source("numbers", FromVec::partitioned(partitions));
+            let numbers = numbers.event_time(|n| Timestamp::from_millis(*n as i64), Watermarks::monotone());
+            let sums = numbers.key_by(|_| 0_u64).window(Tumbling::every(millis(10))).aggregate("sums", Sum::default());
+            sums.map(|sum| (sum.window.start.as_millis(), sum.value)).sink("out", found.clone());
+            let report = job.run().unwrap();
+            let expected: Vec<_> = (0..10).map(|w| (w * 10, (w * 10..w * 10 + 10).sum::<i64>() as u64)).collect();
+            assert_eq!(found.take(), expected, "{parallelism} tasks, batches of {batch}");
+            assert_eq!(report.progress.late, 0);
+        }
+    }
+}
