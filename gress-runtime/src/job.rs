@@ -6,9 +6,11 @@
 //! ```
 
 mod build;
+mod claim;
 mod directory;
 mod graph;
 mod handle;
+mod inspect;
 mod keyed;
 mod launch;
 mod output;

@@ -8,9 +8,10 @@
 use super::{
     Job,
     build::{Build, Shared},
+    claim::{ToReplay, claim, first_claim},
     directory::{DirectoryLock, empty_directory, work_directory},
     graph::{Plan, TaskGroup},
-    output::{OutputPlan, plan_fresh, plan_restored},
+    inspect::look,
     report::{Outcome, Report},
 };
 use crate::{
@@ -19,19 +20,18 @@ use crate::{
         Assembly, Checkpoints, Coordinator, CoordinatorParts, Plan as CheckpointPlan, ToCoordinator, delete_all,
     },
     metrics::{Counters, Progress},
-    sink::{Committer, ReplayFilter},
+    sink::Committer,
     task::{Executor, Mailbox, TaskMessage},
     time::Clock,
 };
 use crossbeam_channel::{Sender, unbounded};
-use gress_core::{CheckpointId, Error, ErrorKind, JobId, Result, TaskId, codec, key_group};
+use gress_core::{CheckpointId, Error, ErrorKind, Result, TaskId};
 use gress_state::{
     BackendFactory,
     checkpoint::{
-        Chain, CheckpointStorage, Collected, Ending, FileNames, LocalStorage, Manifest, Put, Recovered, Retention,
-        RunRef, SinkSnapshot, SourceSnapshot, TaskSnapshot, manifest_name, recover,
+        CheckpointStorage, Collected, Ending, LocalStorage, Manifest, Put, Retention, SourceSnapshot, TaskSnapshot,
+        manifest_name, recover,
     },
-    run::{RunCursor, RunEntry, UnsortedRun},
 };
 use std::{
     cell::RefCell,
@@ -40,11 +40,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-
-/// Stands for the start of a job in the names of files; no operator can be called so.
-const CLAIM: &str = ".claim";
-
-type ToReplay = HashMap<String, BTreeMap<usize, Vec<(u128, u64)>>>;
 
 /// A job whose tasks can be built.
 pub(crate) struct Launch {
@@ -94,13 +89,6 @@ fn sweep(storage: &dyn CheckpointStorage, retention: &mut Retention) -> Result<(
     delete_all(storage, &retention.collect())?;
     let orphans = retention.orphans(&storage.list()?);
     delete_all(storage, &Collected { manifests: Vec::new(), files: orphans })
-}
-
-/// What the read-only look at a job's directories has found.
-struct Found {
-    recovered: Recovered,
-    outputs: Vec<(String, Arc<dyn Committer>, OutputPlan)>,
-    highest_output: Option<CheckpointId>,
 }
 
 impl Launch {
@@ -316,170 +304,4 @@ fn task_builds(
         }
     }
     (builds, senders, sources)
-}
-
-/// The manifest from which a job without state starts.
-fn first_claim(job: &Job, sources: BTreeMap<String, SourceSnapshot>, backend: &str) -> Manifest {
-    use std::hash::{BuildHasher, Hasher};
-    let config = &job.graph.config;
-    // The standard library's hasher is seeded by the operating system's random numbers.
-    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
-    Manifest {
-        job: JobId(random as u32),
-        id: CheckpointId(0),
-        epoch: 0,
-        origin: CheckpointId(0),
-        ending: Ending::Running,
-        job_name: config.name.clone(),
-        backend: backend.to_owned(),
-        parallelism: config.parallelism,
-        key_groups: key_group::KEY_GROUPS,
-        key_hash: key_group::KEY_HASH.to_owned(),
-        codec: codec::NAME.to_owned(),
-        sources,
-        sinks: BTreeMap::new(),
-        tasks: Vec::new(),
-    }
-}
-
-/// Looks at checkpoints and outputs, and refuses what does not fit the job. Changes nothing.
-fn look(storage: &dyn CheckpointStorage, plan: &Plan, fresh: &Manifest, directory: &Path) -> Result<Found> {
-    let recovered = recover(storage)?;
-    if let Some(restored) = &recovered.newest_whole {
-        restored.check_formats()?;
-        check_job(restored, plan, fresh, directory)?;
-    }
-    let mut outputs = Vec::new();
-    let mut highest_output = None;
-    for (name, committer) in plan.sinks.iter().filter_map(|(name, c)| Some((name, c.as_ref()?))) {
-        let listing = committer.inspect().map_err(|e| e.at(format!("sink `{name}`")))?;
-        let location = committer.location();
-        let restored = recovered.newest_whole.as_ref();
-        let plan = match restored.and_then(|m| Some((m, m.sinks.get(name)?))) {
-            None => plan_fresh(&listing, &location, &directory.display().to_string()),
-            Some((manifest, snapshot)) => {
-                highest_output = highest_output.max(listing.visible.iter().map(|t| t.checkpoint).max());
-                plan_restored(&listing, &location, snapshot, manifest.job, manifest.id)
-            }
-        };
-        outputs.push((name.clone(), committer.clone(), plan?));
-    }
-    Ok(Found { recovered, outputs, highest_output })
-}
-
-/// Whether a checkpoint can be restored into this job.
-fn check_job(restored: &Manifest, plan: &Plan, fresh: &Manifest, directory: &Path) -> Result<()> {
-    let refused = |what: String| Err(Error::refused(format!("the state in `{}` {what}", directory.display())));
-    if restored.backend != fresh.backend {
-        return refused(format!(
-            "was made on the backend `{}`, the job runs on `{}`: use another state directory",
-            restored.backend, fresh.backend
-        ));
-    }
-    if restored.parallelism != fresh.parallelism {
-        return refused(format!(
-            "was made with parallelism {}, the job has {}: use another state directory",
-            restored.parallelism, fresh.parallelism
-        ));
-    }
-    for (name, source) in &restored.sources {
-        match fresh.sources.get(name) {
-            None => return refused(format!("has the source `{name}`, the job has none of this name")),
-            Some(ours) if ours != source => {
-                return refused(format!(
-                    "was made from another input of the source `{name}`: {} then, {} now",
-                    source.fingerprint, ours.fingerprint
-                ));
-            }
-            Some(_) => {}
-        }
-    }
-    if let Some(new) = fresh.sources.keys().find(|name| !restored.sources.contains_key(*name)) {
-        return refused(format!("knows nothing of the source `{new}`"));
-    }
-    for snapshot in &restored.tasks {
-        let TaskId { chain, subtask } = &snapshot.task;
-        if !plan.groups.iter().any(|group| group.name == *chain && subtask.0 < group.subtasks) {
-            return refused(format!("has a task `{}`, the job has none of this name", snapshot.task));
-        }
-    }
-    let sinks: Vec<_> = plan.sinks.iter().filter(|(_, committer)| committer.is_some()).map(|(name, _)| name).collect();
-    match restored.sinks.keys().find(|name| !sinks.contains(name)) {
-        Some(gone) => refused(format!("has the sink `{gone}`, the job has none of this name")),
-        None => Ok(()),
-    }
-}
-
-/// The manifest with which this start takes the next id: what it goes on from, with its outputs settled.
-fn claim(
-    base: Manifest,
-    restored: Option<CheckpointId>,
-    id: CheckpointId,
-    outputs: &[(String, Arc<dyn Committer>, OutputPlan)],
-    storage: &dyn CheckpointStorage,
-) -> Result<(Manifest, ToReplay)> {
-    let epoch = base.epoch + 1;
-    let mut names = FileNames::new(epoch, &TaskId::new(CLAIM, 0));
-    let mut to_replay = ToReplay::new();
-    let mut sinks = BTreeMap::new();
-    for (name, committer, plan) in outputs {
-        let before = base.sinks.get(name).map(|sink| sink.to_replay.clone()).unwrap_or_default();
-        let records = records_to_replay(&before, committer.as_ref(), plan, storage)
-            .map_err(|e| e.at(format!("sink `{name}`")))?;
-        let stored = RunRef::store(replay_run(&records)?, names.next_run(), storage)?;
-        if !records.is_empty() {
-            to_replay.insert(name.clone(), by_subtask(records));
-        }
-        let snapshot = SinkSnapshot {
-            transactions: plan.transactions,
-            bytes: plan.bytes,
-            pending: Vec::new(),
-            to_replay: Chain { runs: stored.into_iter().collect() },
-        };
-        sinks.insert(name.clone(), snapshot);
-    }
-    let origin = restored.map_or(CheckpointId(0), |_| base.origin);
-    Ok((Manifest { id, epoch, origin, ending: Ending::Running, sinks, ..base }, to_replay))
-}
-
-type Records = BTreeMap<(usize, u128), u64>;
-
-/// Committed records of a sink that will be emitted again: those of the checkpoint, and those beyond it.
-fn records_to_replay(
-    before: &Chain,
-    committer: &dyn Committer,
-    plan: &OutputPlan,
-    storage: &dyn CheckpointStorage,
-) -> Result<Records> {
-    let mut records = Records::new();
-    let mut content = before.content(storage)?;
-    while let Some(entry) = content.next()? {
-        let damaged = || Error::damaged("the records to replay are not as they were written");
-        let RunEntry::Put { key, value } = entry else { return Err(damaged()) };
-        let (subtask, digest) = key.split_first_chunk::<2>().ok_or_else(damaged)?;
-        let digest: [u8; 16] = digest.try_into().map_err(|_| damaged())?;
-        let count: [u8; 8] = value.try_into().map_err(|_| damaged())?;
-        let key = (u16::from_be_bytes(*subtask).into(), u128::from_be_bytes(digest));
-        *records.entry(key).or_default() += u64::from_be_bytes(count);
-    }
-    for (name, subtask) in &plan.replayed {
-        committer.records(name, &mut |digest| *records.entry((*subtask, digest)).or_default() += 1)?;
-    }
-    Ok(records)
-}
-
-fn replay_run(records: &Records) -> Result<UnsortedRun> {
-    let mut run = UnsortedRun::default();
-    for ((subtask, digest), count) in records {
-        ReplayFilter::entry(*subtask, *digest, *count, &mut run)?;
-    }
-    Ok(run)
-}
-
-fn by_subtask(records: Records) -> BTreeMap<usize, Vec<(u128, u64)>> {
-    let mut by_subtask = BTreeMap::<_, Vec<_>>::new();
-    for ((subtask, digest), count) in records {
-        by_subtask.entry(subtask).or_default().push((digest, count));
-    }
-    by_subtask
 }
