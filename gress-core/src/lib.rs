@@ -15,6 +15,7 @@ pub mod event;
 pub mod ids;
 pub mod key_group;
 pub mod ordered;
+pub mod schema;
 pub mod state_name;
 pub mod time;
 
@@ -24,5 +25,6 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::{Data, Event};
 pub use ids::{CheckpointId, JobId, SubtaskIndex, TaskId};
 pub use key_group::{KeyGroup, KeyGroupRange};
+pub use schema::{Schema, schema_of};
 pub use state_name::StateName;
 pub use time::{Timestamp, hours, millis, minutes, seconds};

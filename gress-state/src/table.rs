@@ -12,6 +12,7 @@
 //! content is that of the barrier, and no barrier waits for a million entries.
 
 mod cold;
+mod heap;
 mod live;
 mod timers;
 mod values;
@@ -24,8 +25,9 @@ pub(crate) use values::ValueTable;
 pub(crate) use windows::{Firing, WindowTable};
 
 use crate::run::{RunCursor, UnsortedRun};
-use gress_core::{Result, StateName};
-use std::fmt;
+use gress_core::{Result, Schema, StateName, schema_of};
+use serde::de::DeserializeOwned;
+use std::{any::type_name, fmt};
 
 /// What a task does with one of its states without knowing its types.
 pub trait StateTable {
@@ -81,11 +83,46 @@ pub struct StateDescription {
     pub key_type: String,
     /// The Rust type of its values.
     pub value_type: String,
+    /// The shape of its keys, whatever their type is called.
+    pub key_schema: Schema,
+    /// The shape of its values, whatever their type is called.
+    pub value_schema: Schema,
+}
+
+impl StateDescription {
+    /// A state of this kind from `K` to `V`.
+    pub fn of<K: DeserializeOwned, V: DeserializeOwned>(kind: StateKind) -> Self {
+        StateDescription {
+            kind,
+            key_type: type_name::<K>().to_owned(),
+            value_type: type_name::<V>().to_owned(),
+            key_schema: schema_of::<K>(),
+            value_schema: schema_of::<V>(),
+        }
+    }
+
+    /// What of the state `stored` differs so that it cannot be read as this one: kind, shape of the keys or of the values.
+    /// A type that was only renamed does not.
+    pub fn difference(&self, stored: &StateDescription) -> Option<String> {
+        let differs = |what: &str, stored: &dyn fmt::Display, ours: &dyn fmt::Display| {
+            Some(format!("{what} `{stored}` in the checkpoint, `{ours}` in the job"))
+        };
+        if self.kind != stored.kind {
+            return differs("the kind", &format!("{:?}", stored.kind), &format!("{:?}", self.kind));
+        }
+        if self.key_schema != stored.key_schema {
+            return differs("keys", &stored.key_schema, &self.key_schema);
+        }
+        if self.value_schema != stored.value_schema {
+            return differs("values", &stored.value_schema, &self.value_schema);
+        }
+        None
+    }
 }
 
 impl fmt::Display for StateDescription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let StateDescription { kind, key_type, value_type } = self;
+        let StateDescription { kind, key_type, value_type, .. } = self;
         write!(f, "{kind:?} from `{key_type}` to `{value_type}`")
     }
 }

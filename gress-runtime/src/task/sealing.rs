@@ -131,10 +131,10 @@ impl Sealing {
             let (_, description) = known.ok_or_else(|| {
                 Error::refused(format!("the checkpoint has the state `{}`, the job has none of this name", stored.name))
             })?;
-            if description.kind != stored.description.kind {
+            if let Some(difference) = description.difference(&stored.description) {
                 return Err(Error::refused(format!(
-                    "the state `{}` is of kind {:?} in the checkpoint, of kind {:?} in the job",
-                    stored.name, stored.description.kind, description.kind
+                    "the state `{}` has {difference}: give the changed state another name",
+                    stored.name
                 )));
             }
         }

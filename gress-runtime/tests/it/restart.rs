@@ -87,8 +87,45 @@ fn state_of_another_job_is_refused_and_left_as_it_is() {
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().contains("has a task `counts#0`, the job has none"), "{error}");
 
+    let retyped = Job::new(checkpointed(2, 64, folder.path()));
+    let numbers = retyped.source("numbers", Generate::new(3, 2_000, |p, i| p as u64 + 3 * i));
+    let counts = numbers.key_by(|n| n % 11).process("counts", |state| Signed { seen: state.value("seen") });
+    counts.sink("out", JsonLines::exactly_once(folder.path().join("out")));
+    let error = retyped.run().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    let text = error.to_string();
+    assert!(text.contains("the state `counts/seen` has values `u64` in the checkpoint, `i64` in the job"), "{text}");
+
     job(folder.path(), 2, 10_000_000).unwrap().run().unwrap();
     assert_eq!(lines(&folder.path().join("out")), expected());
+}
+
+/// Counts as `Count` does, in another type.
+struct Signed {
+    seen: ValueState<u64, i64>,
+}
+
+impl Process<u64, u64> for Signed {
+    type Out = (u64, i64);
+    fn on_event(&mut self, key: &Key<u64>, _: Event<u64>, out: &mut Output<(u64, i64)>) -> Result<()> {
+        let mut seen = self.seen.entry(key)?.or_insert(0);
+        *seen += 1;
+        out.emit((**key, *seen));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_second_job_on_the_same_output_is_refused_though_its_state_is_elsewhere() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let running = job(folder.path(), 1, 2_000).unwrap().start().unwrap();
+    let other = Job::new(checkpointed(1, 64, elsewhere.path()));
+    let numbers = other.source("numbers", FromVec::new(vec![1_u64]));
+    numbers.sink("out", JsonLines::exactly_once(folder.path().join("out")));
+    let error = other.run().unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Locked | ErrorKind::Refused), "{error}");
+    running.stop();
+    running.wait().unwrap();
 }
 
 #[test]

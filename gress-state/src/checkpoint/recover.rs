@@ -103,11 +103,7 @@ mod tests {
             let run = RunRef::store(entries, format!("{id}.run"), &storage).unwrap().unwrap();
             let state = StateSnapshot {
                 name: StateName::new("op", "state"),
-                description: StateDescription {
-                    kind: StateKind::Value,
-                    key_type: "u64".into(),
-                    value_type: "u64".into(),
-                },
+                description: StateDescription::of::<u64, u64>(StateKind::Value),
                 chain: crate::checkpoint::Chain { runs: vec![run] },
             };
             let task = TaskSnapshot { task: TaskId::new("op", 0), operators: Vec::new(), states: vec![state] };

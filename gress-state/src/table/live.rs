@@ -1,7 +1,7 @@
 //! Live entries: a hash index over a slab of slots. Slots do not move, so lists of dirty slots and the eviction hand
 //! stay valid while the index grows.
 
-use super::Cold;
+use super::{Cold, heap::HeapEstimate};
 use crate::{
     key::{Key, StateKey, StateValue},
     key_layout::{self, WindowPart, hex},
@@ -416,41 +416,4 @@ fn encode<K: StateKey, V: StateValue>(
         let _ = key(&mut store_key);
         error.at(format!("state `{name}`, store key {}", hex(&store_key)))
     })
-}
-
-/// The mean length of encoded keys and values, from every 64th use: a hint of what types with a heap hold there. Newer
-/// samples weigh more, for values that grow.
-#[derive(Default)]
-struct HeapEstimate {
-    uses: u64,
-    /// 32 times the mean.
-    mean_32: u64,
-}
-
-impl HeapEstimate {
-    /// Counts a use of an entry: it was put into the table, or is about to be changed.
-    #[inline]
-    fn used<K: StateKey, V: StateValue>(&mut self, key: &K, value: Option<&V>) {
-        if !(std::mem::needs_drop::<K>() || std::mem::needs_drop::<V>()) {
-            return;
-        }
-        if self.uses.is_multiple_of(64) {
-            self.sample(codec::encoded_len(key) + value.map_or(0, codec::encoded_len));
-        }
-        self.uses += 1;
-    }
-
-    #[cold]
-    fn sample(&mut self, bytes: usize) {
-        self.mean_32 = match self.uses {
-            0 => 32 * bytes as u64,
-            _ => self.mean_32 - self.mean_32 / 32 + bytes as u64,
-        };
-    }
-
-    fn mean<K, V>(&self) -> usize {
-        // An allocation has a header and is rounded up.
-        let allocations = usize::from(std::mem::needs_drop::<K>()) + usize::from(std::mem::needs_drop::<V>());
-        (self.mean_32 / 32) as usize + 16 * allocations
-    }
 }

@@ -7,10 +7,7 @@ use crate::{
     run::{RunCursor, UnsortedRun},
 };
 use gress_core::{KeyGroup, Result, StateName, Timestamp, key_group::key_hash};
-use std::{
-    any::type_name,
-    collections::{BTreeMap, btree_map::Entry},
-};
+use std::collections::{BTreeMap, btree_map::Entry};
 
 /// Timers by time and encoded key. (key, time) is one timer, however often it is set.
 pub(crate) struct TimerTable<K> {
@@ -80,8 +77,7 @@ impl<K: StateKey> StateTable for TimerTable<K> {
     }
 
     fn describe(&self) -> StateDescription {
-        let (key_type, value_type) = (type_name::<K>().to_owned(), "()".to_owned());
-        StateDescription { kind: StateKind::EventTimers, key_type, value_type }
+        StateDescription::of::<K, ()>(StateKind::EventTimers)
     }
 
     fn begin_seal(&mut self) -> Result<()> {

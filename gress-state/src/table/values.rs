@@ -10,7 +10,6 @@ use crate::{
     run::{RunCursor, RunEntry, UnsortedRun},
 };
 use gress_core::{Error, Result, StateName, codec};
-use std::any::type_name;
 
 /// Live values and what stands behind them. Handles work on both parts at once.
 pub(crate) struct ValueTable<K, V> {
@@ -30,8 +29,7 @@ impl<K: StateKey, V: StateValue> StateTable for ValueTable<K, V> {
     }
 
     fn describe(&self) -> StateDescription {
-        let (key_type, value_type) = (type_name::<K>().to_owned(), type_name::<V>().to_owned());
-        StateDescription { kind: StateKind::Value, key_type, value_type }
+        StateDescription::of::<K, V>(StateKind::Value)
     }
 
     fn begin_seal(&mut self) -> Result<()> {

@@ -12,7 +12,7 @@ use crate::{
     store::{KeyRange, prefix_end},
 };
 use gress_core::{KeyGroup, Result, StateName, Timestamp, codec};
-use std::{any::type_name, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 /// How many rows of a store one look takes.
 const SCAN_ROWS: usize = 1024;
@@ -174,8 +174,7 @@ impl<K: StateKey, V: StateValue> StateTable for WindowTable<K, V> {
     }
 
     fn describe(&self) -> StateDescription {
-        let (key_type, value_type) = (type_name::<K>().to_owned(), type_name::<V>().to_owned());
-        StateDescription { kind: StateKind::Window, key_type, value_type }
+        StateDescription::of::<K, V>(StateKind::Window)
     }
 
     fn begin_seal(&mut self) -> Result<()> {

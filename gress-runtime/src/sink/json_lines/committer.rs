@@ -1,7 +1,7 @@
 //! Makes staged files visible.
 
 use super::{
-    folder::Folder,
+    folder::{Folder, FolderLock},
     name::{FileName, Transaction},
 };
 use crate::sink::{Committer, OutputListing, ReplayFilter, VisibleTransaction};
@@ -10,12 +10,15 @@ use gress_state::{checkpoint::PendingTransaction, run::FileSummary};
 use std::{
     fs::DirEntry,
     io::{BufRead, BufReader},
+    sync::{Mutex, PoisonError},
 };
 
 /// Commits for all writers of a folder.
 #[derive(Debug)]
 pub(super) struct FolderCommitter {
     folder: Folder,
+    /// Held from the job's start on: two jobs must not write to one folder, whatever state directories they have.
+    lock: Mutex<Option<FolderLock>>,
 }
 
 /// What is to be done with a transaction.
@@ -29,7 +32,7 @@ enum Step {
 
 impl FolderCommitter {
     pub(super) fn new(folder: Folder) -> Self {
-        FolderCommitter { folder }
+        FolderCommitter { folder, lock: Mutex::default() }
     }
 
     /// The step that commits `pending`, judged by what is in the folder.
@@ -92,7 +95,12 @@ impl Committer for FolderCommitter {
     }
 
     fn prepare_output(&self) -> Result<()> {
-        self.folder.create()
+        self.folder.create()?;
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock.is_none() {
+            *lock = Some(self.folder.lock()?);
+        }
+        Ok(())
     }
 
     fn commit(&self, pending: &[PendingTransaction]) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use gress_core::{Error, ErrorKind, Result};
 use gress_state::run::{FileDigest, FileSummary};
+use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, DirEntry, File, OpenOptions},
     io::{self, ErrorKind as Io, Read},
@@ -9,6 +10,12 @@ use std::{
     sync::Arc,
 };
 use xxhash_rust::xxh3::Xxh3Default;
+
+/// The lock of a folder, held until it is dropped.
+#[derive(Debug)]
+pub(super) struct FolderLock {
+    _folder: File,
+}
 
 /// A folder of output files.
 #[derive(Clone, Debug)]
@@ -31,6 +38,15 @@ impl Folder {
         let changed: Vec<_> = missing.filter_map(Path::parent).map(Path::to_owned).collect();
         fs::create_dir_all(&self.0).map_err(|e| Error::io("create the output folder", &self.0, e))?;
         changed.iter().try_for_each(|path| sync(if path.as_os_str().is_empty() { Path::new(".") } else { path }))
+    }
+
+    /// Takes the folder for this process. The lock is the folder's own, so no file tells of it, and goes with the process.
+    pub(super) fn lock(&self) -> Result<FolderLock> {
+        let folder = File::open(&self.0).map_err(|e| Error::io("open the output folder", &self.0, e))?;
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(FolderLock { _folder: folder }),
+            Err(_) => Err(Error::new(ErrorKind::Locked, format!("another job writes to `{}`", self.display()))),
+        }
     }
 
     /// Makes the names in the folder durable.
