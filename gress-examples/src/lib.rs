@@ -34,6 +34,11 @@ struct Glossary;
 #[doc = include_str!("../../docs/metrics.md")]
 struct Metrics;
 
+/// The Rust of docs/mistakes.md.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/mistakes.md")]
+struct Mistakes;
+
 /// The Rust of docs/state-backend.md.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/state-backend.md")]

@@ -20,6 +20,7 @@ mod random;
 mod runs;
 mod scans;
 mod scratch;
+pub mod state;
 
 pub use conformance::backend_conformance;
 pub use entries::{Entries, Entry};

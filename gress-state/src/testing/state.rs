@@ -1,0 +1,79 @@
+//! What typed state must do over every backend, as plain functions.
+//!
+//! Each check runs with a table of unlimited size, of about eight entries and of none, and with seals never, after every
+//! call, and begun and left half encoded while calls go on.
+
+#![expect(clippy::missing_errors_doc, reason = "what fails here fails the check")]
+
+mod cache;
+mod errors;
+mod model;
+mod spy;
+mod task;
+mod timers;
+mod values;
+mod windows;
+
+pub use cache::*;
+pub use errors::*;
+pub use model::{Step, random_steps_match_sorted_maps, steps_match_sorted_maps};
+pub use spy::Spy;
+pub use task::{BUDGETS, Checkpoint, Content, Factory, Seals, Task, everywhere, key};
+pub use timers::*;
+pub use values::*;
+pub use windows::*;
+
+/// Runs every check of this module against backends that `factory` opens, and `model_runs` runs of random steps.
+///
+/// # Panics
+/// Where state is not what it should be; the backtrace names the check.
+pub fn state_conformance(factory: &Factory, model_runs: u64) {
+    values::a_value_is_what_was_set_last_and_removing_an_absent_one_is_no_error(factory);
+    values::a_restore_gives_the_values_at_the_barrier(factory);
+    values::states_of_different_names_do_not_see_each_other(factory);
+    values::a_name_used_twice_is_a_problem_that_tells_both_types(factory);
+    values::keys_that_are_prefixes_empty_or_long_are_keys_of_their_own(factory);
+    values::only_what_is_written_through_the_handle_changes_state(factory);
+    values::a_value_is_dirty_once_it_is_changed_and_not_when_it_is_looked_at(factory);
+    values::values_may_be_borrowed_together_wherever_they_are(factory);
+    values::state_of_ten_times_the_budget_stays_within_it(factory);
+    values::values_that_grow_are_noticed_by_the_budget(factory);
+
+    cache::a_removal_in_the_table_hides_the_value_in_the_store(factory);
+    cache::what_is_set_and_removed_before_the_first_seal_leaves_no_trace(factory);
+    cache::a_removal_is_in_the_next_checkpoint_if_an_older_one_has_the_value(factory);
+    cache::a_blind_removal_of_a_spilled_value_reaches_store_and_checkpoint(factory);
+    cache::a_clean_entry_is_evicted_without_a_write_and_a_dirty_one_with_one(factory);
+    cache::a_read_of_the_store_never_replaces_what_was_written(factory);
+    cache::the_newest_copy_of_a_value_counts(factory);
+    cache::a_known_absence_is_looked_up_once_and_ends_with_a_write(factory);
+    cache::writes_after_a_barrier_are_not_in_its_checkpoint(factory);
+    cache::two_checkpoints_that_follow_at_once_are_both_right(factory);
+    cache::a_seal_that_was_not_taken_is_not_lost_by_the_next_barrier(factory);
+    cache::slots_that_come_and_go_leave_nothing_in_memory(factory);
+
+    windows::windows_fire_by_end_then_start_with_all_their_keys(factory);
+    windows::a_window_fires_what_lies_in_the_table_in_the_store_and_in_both(factory);
+    windows::a_fired_window_leaves_nothing_in_store_or_checkpoint(factory);
+    windows::a_window_that_was_never_sealed_or_spilled_writes_nothing(factory);
+    windows::a_window_that_fires_after_a_barrier_is_in_its_checkpoint(factory);
+    windows::a_window_that_is_opened_again_after_it_fired_begins_anew_and_is_kept(factory);
+    windows::a_large_window_of_many_scans_fires_whole(factory);
+
+    timers::a_timer_set_twice_fires_once_and_a_deleted_one_never(factory);
+    timers::a_watermark_fires_what_is_due_at_it_and_no_later_one(factory);
+    timers::a_timer_set_while_its_like_fires_is_due_in_the_same_advance(factory);
+    timers::timers_fire_by_time_then_key_then_declaration(factory);
+    timers::a_timer_that_is_overdue_when_set_fires_at_the_next_watermark(factory);
+    timers::each_timer_fires_once_in_the_task_that_has_its_key_group(factory);
+    timers::a_deleted_timer_comes_back_only_with_an_earlier_checkpoint(factory);
+    timers::a_timer_that_comes_and_goes_between_two_seals_leaves_no_trace(factory);
+
+    errors::a_value_that_does_not_decode_is_told_and_changes_nothing(factory);
+    errors::a_value_that_does_not_encode_fails_the_seal_and_is_not_forgotten(factory);
+    errors::a_value_that_does_not_encode_fails_the_spill_and_nothing_is_lost(factory);
+    errors::a_window_whose_content_does_not_encode_stays_open(factory);
+    errors::an_accumulator_that_does_not_decode_is_told_when_its_window_fires(factory);
+
+    random_steps_match_sorted_maps(factory, model_runs);
+}

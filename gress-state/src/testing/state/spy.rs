@@ -1,0 +1,171 @@
+//! A backend that tells what is written to it and read from it.
+
+use super::task::{Content, Factory};
+use crate::{
+    backend::{BackendFactory, BackendStats, StateBackend},
+    run::{RunCursor, RunEntry},
+    store::{KeyRange, StateStore},
+};
+use gress_core::{Result, StateName};
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+/// Opens backends of another factory and looks over their shoulder.
+#[derive(Debug)]
+pub struct Spy {
+    factory: Factory,
+    seen: Arc<Seen>,
+}
+
+/// A backend that its task and the spy use.
+type Shared = Arc<Mutex<Box<dyn StateBackend>>>;
+
+#[derive(Debug, Default)]
+struct Seen {
+    puts: AtomicUsize,
+    deletes: AtomicUsize,
+    gets: AtomicUsize,
+    opened: Mutex<Option<Shared>>,
+}
+
+impl Spy {
+    /// A spy on `factory`.
+    pub fn new(factory: &Factory) -> Arc<Self> {
+        Arc::new(Spy { factory: factory.clone(), seen: Arc::default() })
+    }
+
+    /// Puts that were applied so far, those of runs that hide each other included.
+    pub fn puts(&self) -> usize {
+        self.seen.puts.load(Relaxed)
+    }
+
+    /// Deletes and range deletes that were applied so far.
+    pub fn deletes(&self) -> usize {
+        self.seen.deletes.load(Relaxed)
+    }
+
+    /// Single reads so far.
+    pub fn gets(&self) -> usize {
+        self.seen.gets.load(Relaxed)
+    }
+
+    /// Whether a backend was opened at all.
+    pub fn opened(&self) -> bool {
+        self.backend().is_some()
+    }
+
+    fn backend(&self) -> Option<Shared> {
+        self.seen.opened.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the last backend that was opened holds of a state.
+    pub fn content(&self, state: &str) -> Result<Content> {
+        let mut content = Content::new();
+        let Some(backend) = self.backend() else { return Ok(content) };
+        let store = backend.lock().unwrap_or_else(PoisonError::into_inner).open_store(&StateName::new("op", state))?;
+        let mut next = Some(Vec::new());
+        while let Some(lower) = next {
+            let range = KeyRange { lower: &lower, upper: None };
+            next = store.scan(range, 100, &mut |key, value| drop(content.insert(key.to_vec(), value.to_vec())))?;
+        }
+        Ok(content)
+    }
+}
+
+impl BackendFactory for Spy {
+    fn name(&self) -> &'static str {
+        self.factory.name()
+    }
+
+    fn open(&self, directory: &Path) -> Result<Box<dyn StateBackend>> {
+        let backend = Arc::new(Mutex::new(self.factory.open(directory)?));
+        *self.seen.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(backend.clone());
+        Ok(Box::new(SpiedBackend { backend, seen: self.seen.clone() }))
+    }
+}
+
+#[derive(Debug)]
+struct SpiedBackend {
+    backend: Shared,
+    seen: Arc<Seen>,
+}
+
+impl SpiedBackend {
+    fn with<R>(&self, then: impl FnOnce(&dyn StateBackend) -> R) -> R {
+        then(&**self.backend.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl StateBackend for SpiedBackend {
+    fn open_store(&self, name: &StateName) -> Result<Box<dyn StateStore>> {
+        let store = self.with(|backend| backend.open_store(name))?;
+        Ok(Box::new(SpiedStore { store, seen: self.seen.clone() }))
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.with(|backend| backend.flush())
+    }
+
+    fn compact(&self) -> Result<()> {
+        self.with(|backend| backend.compact())
+    }
+
+    fn stats(&self) -> Result<BackendStats> {
+        self.with(|backend| backend.stats())
+    }
+
+    fn property(&self, name: &str) -> Result<Option<String>> {
+        self.with(|backend| backend.property(name))
+    }
+
+    fn close(&self) -> Result<()> {
+        self.with(|backend| backend.close())
+    }
+}
+
+#[derive(Debug)]
+struct SpiedStore {
+    store: Box<dyn StateStore>,
+    seen: Arc<Seen>,
+}
+
+impl StateStore for SpiedStore {
+    fn get(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        self.seen.gets.fetch_add(1, Relaxed);
+        self.store.get(key, read)
+    }
+
+    fn multi_get(&self, keys: &[&[u8]], read: &mut dyn FnMut(usize, Option<&[u8]>)) -> Result<()> {
+        self.store.multi_get(keys, read)
+    }
+
+    fn scan(&self, range: KeyRange<'_>, limit: usize, row: &mut dyn FnMut(&[u8], &[u8])) -> Result<Option<Vec<u8>>> {
+        self.store.scan(range, limit, row)
+    }
+
+    fn apply_run(&self, run: &mut dyn RunCursor) -> Result<()> {
+        self.store.apply_run(&mut SpiedRun { run, seen: &self.seen })
+    }
+}
+
+struct SpiedRun<'a> {
+    run: &'a mut dyn RunCursor,
+    seen: &'a Seen,
+}
+
+impl RunCursor for SpiedRun<'_> {
+    fn next(&mut self) -> Result<Option<RunEntry<'_>>> {
+        let entry = self.run.next()?;
+        match entry {
+            Some(RunEntry::Put { .. }) => self.seen.puts.fetch_add(1, Relaxed),
+            Some(_) => self.seen.deletes.fetch_add(1, Relaxed),
+            None => 0,
+        };
+        Ok(entry)
+    }
+}
