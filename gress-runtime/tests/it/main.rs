@@ -1,5 +1,7 @@
 //! Jobs as their authors write them: built, run on threads and on the stepper, broken on purpose.
 
+#![expect(clippy::unwrap_used, reason = "a test whose preparation fails has failed")]
+
 mod determinism;
 mod failure;
 mod graph;
