@@ -49,6 +49,8 @@ pub(crate) struct Coordinator {
     live_tasks: usize,
     stopped_at: Option<CheckpointId>,
     stopping: bool,
+    /// Tasks were told to end: that one of them is gone is no failure any more.
+    shutting_down: bool,
     failure: Option<Error>,
 }
 
@@ -82,6 +84,7 @@ impl Coordinator {
             collecting: false,
             stopped_at: None,
             stopping: false,
+            shutting_down: false,
             failure: None,
         }
     }
@@ -176,6 +179,9 @@ impl Coordinator {
 
     /// Ends the job. The first failure counts, unless it is only that another task is gone: then the cause is yet to come.
     fn fail(&mut self, error: Error) {
+        if self.shutting_down && error.kind() == ErrorKind::TaskGone {
+            return;
+        }
         let known = self.failure.as_ref().map(Error::kind);
         if known.is_none() {
             self.send_to_all(|| TaskMessage::Abort);
@@ -202,7 +208,11 @@ impl Coordinator {
             Command::Publish(barrier) => self.publish(barrier),
             Command::Commit(id) => self.commit(id),
             Command::Complete(barrier) => self.complete(barrier),
-            Command::Shutdown => self.send_to_all(|| TaskMessage::Shutdown),
+            Command::Shutdown => {
+                self.shutting_down = true;
+                self.stopping |= !self.machine.all_ended();
+                self.send_to_all(|| TaskMessage::Shutdown);
+            }
         }
     }
 

@@ -72,7 +72,7 @@ impl Machine {
         if self.under_way.is_some() || self.over {
             return None;
         }
-        let ended = self.running.iter().all(|running| !running);
+        let ended = self.all_ended();
         let Some(interval) = self.plan.interval else {
             self.over = ended || self.stop;
             return self.over.then_some(Command::Shutdown);
@@ -93,6 +93,11 @@ impl Machine {
     /// All inputs of a task have ended.
     pub(crate) fn ended(&mut self, task: usize) {
         self.running[task] = false;
+    }
+
+    /// Whether the inputs of all tasks have ended.
+    pub(crate) fn all_ended(&self) -> bool {
+        self.running.iter().all(|running| !running)
     }
 
     /// The job is to stop.

@@ -50,6 +50,21 @@ fn a_job_that_is_stopped_goes_on_where_it_stood() {
 }
 
 #[test]
+fn a_job_without_checkpoints_stops_when_it_is_told_to() {
+    for _ in 0..20 {
+        let job = Job::new(crate::sums::config(4, 8));
+        let numbers = job.source("numbers", Generate::new(2, u64::MAX, |_, i| i));
+        numbers.key_by(|n| n % 11).process("counts", |state| Count { seen: state.value("seen") }).sink("out", Discard);
+        let running = job.start().unwrap();
+        while running.progress().events < 1_000 {
+            std::thread::yield_now();
+        }
+        running.stop();
+        assert_eq!(running.wait().unwrap().outcome, Outcome::Stopped(None));
+    }
+}
+
+#[test]
 fn what_a_finished_job_leaves_is_named_by_its_manifests_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     job(folder.path(), 2, 100_000).unwrap().run().unwrap();
