@@ -43,15 +43,14 @@ pub(super) fn first_claim(job: &Job, sources: BTreeMap<String, SourceSnapshot>, 
     }
 }
 
-/// The manifest with which this start takes the next id: what it goes on from, with its outputs settled.
+/// The manifest with which this start takes the next id and epoch: what it goes on from, with its outputs settled.
 pub(super) fn claim(
     base: Manifest,
     restored: Option<CheckpointId>,
-    id: CheckpointId,
+    (id, epoch): (CheckpointId, u64),
     outputs: &[(String, Arc<dyn Committer>, OutputPlan)],
     storage: &dyn CheckpointStorage,
 ) -> Result<(Manifest, ToReplay)> {
-    let epoch = base.epoch + 1;
     let mut names = FileNames::new(epoch, &TaskId::new(CLAIM, 0));
     let mut to_replay = ToReplay::new();
     let mut sinks = BTreeMap::new();

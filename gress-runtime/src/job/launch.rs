@@ -188,7 +188,8 @@ impl Prepared {
             (base, HashMap::new())
         } else {
             let next = found.recovered.highest.max(found.highest_output).map_or(CheckpointId(1), CheckpointId::next);
-            claim(base, restored_id, next, &found.outputs, storage.as_ref())?
+            let epoch = found.recovered.highest_epoch + 1;
+            claim(base, restored_id, (next, epoch), &found.outputs, storage.as_ref())?
         };
         if !finished {
             if storage.put_if_absent(&manifest_name(claim.id), &claim.to_bytes()?)? == Put::Exists {

@@ -31,6 +31,11 @@ pub fn check_file_name(name: &str) -> Result<()> {
     }
 }
 
+/// Which start of a job gave this name to a run.
+pub(super) fn epoch_of_run(name: &str) -> Option<u64> {
+    name.strip_suffix(".run")?.split('-').next()?.parse().ok()
+}
+
 /// Gives one task of one start of a job names for its files: none is ever given twice.
 #[derive(Debug)]
 pub struct FileNames {
@@ -72,6 +77,9 @@ mod tests {
         }
         let mut names = FileNames::new(3, &TaskId::new("turnaround", 1));
         assert_eq!(names.next_run(), "000003-turnaround-1-0000000001.run");
-        assert!(check_file_name(&names.next_run()).is_ok());
+        let second = names.next_run();
+        assert!(check_file_name(&second).is_ok());
+        assert_eq!(epoch_of_run(&second), Some(3));
+        assert_eq!(epoch_of_run("notes.run"), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     manifest::Manifest,
-    paths::{manifest_id, manifest_name},
+    paths::{epoch_of_run, manifest_id, manifest_name},
     storage::CheckpointStorage,
 };
 use gress_core::{CheckpointId, Error, ErrorKind, Result};
@@ -14,6 +14,9 @@ pub struct Recovered {
     pub newest_whole: Option<Manifest>,
     /// The highest id of any manifest, damaged ones included.
     pub highest: Option<CheckpointId>,
+    /// The highest start of the job that any manifest or file name tells of; 0 for none. A new start takes one above it, so
+    /// that it gives no name a second time, also where it goes back behind an earlier start.
+    pub highest_epoch: u64,
     /// Newer checkpoints that are damaged, from the newest on.
     pub refused: Vec<Refusal>,
     /// All manifests that can be read, in ascending order of ids.
@@ -35,9 +38,11 @@ pub struct Refusal {
 /// A storage that cannot be read. A damaged checkpoint is no error as long as an older one is whole; where none is, the
 /// error names them all: a job never starts from nothing over damaged state.
 pub fn recover(storage: &dyn CheckpointStorage) -> Result<Recovered> {
-    let mut ids: Vec<_> = storage.list()?.iter().filter_map(|name| manifest_id(name)).collect();
+    let names = storage.list()?;
+    let mut ids: Vec<_> = names.iter().filter_map(|name| manifest_id(name)).collect();
     ids.sort_unstable();
-    let mut recovered = Recovered { highest: ids.last().copied(), ..Recovered::default() };
+    let highest_epoch = names.iter().filter_map(|name| epoch_of_run(name)).max().unwrap_or(0);
+    let mut recovered = Recovered { highest: ids.last().copied(), highest_epoch, ..Recovered::default() };
     for &id in ids.iter().rev() {
         let name = manifest_name(id);
         let read = storage.read(&name).and_then(|bytes| {
@@ -55,6 +60,7 @@ pub fn recover(storage: &dyn CheckpointStorage) -> Result<Recovered> {
             if whole.is_ok() && recovered.newest_whole.is_none() {
                 recovered.newest_whole = Some(manifest.clone());
             }
+            recovered.highest_epoch = recovered.highest_epoch.max(manifest.epoch);
             recovered.manifests.push(manifest);
             whole
         });
@@ -120,6 +126,7 @@ mod tests {
         assert_eq!(found.newest_whole.unwrap().id, CheckpointId(3));
         assert!(found.refused.is_empty());
         assert_eq!(found.manifests.len(), 3);
+        assert_eq!(found.highest_epoch, 3, "the file `3.run` says so");
     }
 
     #[test]
