@@ -20,6 +20,9 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
+/// Threads that store runs, prepare and commit transactions: enough to keep a disk busy.
+const SLOW_WORK_THREADS: usize = 16;
+
 /// A running job: shows its progress, stops it, waits for its end. Dropped, it stops the job and waits.
 pub struct JobHandle {
     state: State,
@@ -46,7 +49,12 @@ impl JobHandle {
     pub(super) fn start(job: Job) -> Result<Self> {
         let failed = |e: std::io::Error| Error::storage(format!("cannot start threads: {e}")).because(e);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(failed)?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(SLOW_WORK_THREADS)
+            .enable_all()
+            .build()
+            .map_err(failed)?;
         // Before anything is written: an address that is taken must not leave a claim behind.
         if let Some(address) = job.config().metrics.address {
             Exporter::listen(address, &runtime)?;
