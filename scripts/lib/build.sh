@@ -22,7 +22,7 @@ rocksdb_builds() {
 # with_rocksdb TEXT COMMAND…: runs a command that compiles RocksDB where that has not been done yet, and says so.
 with_rocksdb() {
   if [[ $(rocksdb_builds) == 0 ]]; then
-    say "RocksDB is compiled first: about 10 to 15 minutes on two cores, once; it stays in $CARGO_TARGET_DIR"
+    say "RocksDB is compiled first: about 10 to 20 minutes on two cores, once; it stays in $CARGO_TARGET_DIR"
   fi
   with_sign_of_life "$@"
 }
