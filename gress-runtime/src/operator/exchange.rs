@@ -203,3 +203,80 @@ impl<K: StateKey, T: Send> Exchange<K, T> {
         Ok(ExchangeOut { label, key_of, keys: KeyMaker::default(), outlets, watermark: Timestamp::MIN })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Numbers = Exchange<u64, u64>;
+
+    fn out(exchange: &Numbers) -> ExchangeOut<u64, u64, fn(&u64) -> u64> {
+        exchange.out(0, "numbers".into(), Arc::new((|n| *n) as fn(&u64) -> u64)).unwrap()
+    }
+
+    fn batch(numbers: std::ops::Range<u64>) -> Vec<Event<u64>> {
+        numbers.map(Event::untimed).collect()
+    }
+
+    fn packet(input: &Input<u64, u64>) -> Option<Vec<Keyed<u64, u64>>> {
+        match input.poll().unwrap() {
+            Some(Message::Packet { events, .. }) => Some(events),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_sender_that_is_lost_is_a_failure_and_never_an_end() {
+        let exchange = Numbers::new(1, 1, true);
+        let (mut sender, inputs) = (out(&exchange), exchange.inputs(0).unwrap());
+        sender.batch(&mut batch(0..3)).unwrap();
+        sender.control(Control::Watermark(Timestamp::MIN)).unwrap();
+        drop(sender);
+        assert_eq!(packet(&inputs[0]).map(|events| events.len()), Some(3), "what was sent arrives");
+        let Err(error) = inputs[0].poll() else { panic!("a lost sender went unnoticed") };
+        assert_eq!(error.kind(), ErrorKind::TaskGone);
+    }
+
+    #[test]
+    fn each_key_goes_to_the_task_that_owns_its_group_and_buffers_come_back() {
+        let exchange = Numbers::new(1, 3, true);
+        let mut sender = out(&exchange);
+        let inputs: Vec<_> = (0..3).map(|task| exchange.inputs(task).unwrap().remove(0)).collect();
+        let mut seen = 0;
+        for round in 0..4 {
+            sender.batch(&mut batch(0..300)).unwrap();
+            sender.control(Control::Watermark(Timestamp::MIN)).unwrap();
+            for (task, input) in inputs.iter().enumerate() {
+                let events = packet(input).unwrap();
+                assert!(events.iter().all(|keyed| keyed.key.group().task(3) == task));
+                assert!(round < 2 || events.capacity() > 0);
+                seen += events.len();
+                input.recycle(events);
+                assert!(packet(input).is_none());
+            }
+        }
+        assert_eq!(seen, 4 * 300);
+        assert!(
+            sender.outlets.iter().all(|outlet| outlet.bucket.capacity() > 0),
+            "the next bucket is one that came back"
+        );
+    }
+
+    #[test]
+    fn a_full_channel_holds_packets_back_in_order_and_loses_none() {
+        let exchange = Numbers::new(1, 1, true);
+        let (mut sender, inputs) = (out(&exchange), exchange.inputs(0).unwrap());
+        for n in 0..CHANNEL_PACKETS as u64 + 5 {
+            sender.batch(&mut batch(n..n + 1)).unwrap();
+            sender.control(Control::Watermark(Timestamp::MIN)).unwrap();
+        }
+        assert!(!sender.flush().unwrap(), "five packets wait");
+        let mut arrived = Vec::new();
+        while let Some(events) = packet(&inputs[0]) {
+            arrived.extend(events.into_iter().map(|keyed| keyed.event.value));
+            sender.flush().unwrap();
+        }
+        assert_eq!(arrived, (0..CHANNEL_PACKETS as u64 + 5).collect::<Vec<_>>());
+        assert!(sender.flush().unwrap());
+    }
+}
