@@ -21,7 +21,7 @@ pub(crate) use event_time::AssignTime;
 pub(crate) use exchange::{Exchange, Input, Message};
 pub(crate) use filter::Filter;
 pub(crate) use process::{ProcessOperator, Side, SideChain};
-pub(crate) use push::{ChainSeal, Control, Partition, Push, SealedSink};
+pub(crate) use push::{ChainSeal, Control, Partition, Push, SealedSink, pass_on};
 pub(crate) use sink::SinkEnd;
 pub(crate) use stateless::Stateless;
 pub(crate) use tee::Tee;

@@ -1,7 +1,7 @@
 //! `event_time`: gives each event its time, and the watermark that stood before it as its stamp.
 
-use super::{ChainSeal, Control, Partition, Push, place};
-use crate::{task::Watch, time::Watermarks};
+use super::{ChainSeal, Control, Partition, Push, pass_on, place};
+use crate::time::Watermarks;
 use gress_core::{Event, Result, Timestamp};
 use gress_state::checkpoint::OperatorState;
 use std::{collections::BTreeMap, sync::Arc};
@@ -62,14 +62,6 @@ impl<T, F: Fn(&T) -> Timestamp> Push<T> for AssignTime<T, F> {
         self.next.barrier(seal)
     }
 
-    fn flush(&mut self) -> Result<bool> {
-        self.next.flush()
-    }
-
-    fn watch<'a>(&'a self, watch: &mut Watch<'a>) {
-        self.next.watch(watch);
-    }
-
     fn partition(&mut self, partition: Partition) {
         match partition {
             Partition::Assigned(partition) => _ = self.watermarks.entry(partition).or_insert(Timestamp::MIN),
@@ -79,4 +71,6 @@ impl<T, F: Fn(&T) -> Timestamp> Push<T> for AssignTime<T, F> {
         }
         self.next.partition(partition);
     }
+
+    pass_on!(flush, watch);
 }

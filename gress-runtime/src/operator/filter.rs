@@ -1,7 +1,6 @@
 //! `filter`: keeps events in place, without a second buffer.
 
-use super::{ChainSeal, Control, Partition, Push, place};
-use crate::task::Watch;
+use super::{Push, pass_on, place};
 use gress_core::{Event, Result};
 use std::sync::Arc;
 
@@ -22,23 +21,5 @@ impl<T, F: Fn(&T) -> bool> Push<T> for Filter<T, F> {
         self.next.batch(events)
     }
 
-    fn control(&mut self, control: Control) -> Result<()> {
-        self.next.control(control)
-    }
-
-    fn barrier(&mut self, seal: &mut ChainSeal) -> Result<()> {
-        self.next.barrier(seal)
-    }
-
-    fn flush(&mut self) -> Result<bool> {
-        self.next.flush()
-    }
-
-    fn watch<'a>(&'a self, watch: &mut Watch<'a>) {
-        self.next.watch(watch);
-    }
-
-    fn partition(&mut self, partition: Partition) {
-        self.next.partition(partition);
-    }
+    pass_on!(control, barrier, flush, watch, partition);
 }

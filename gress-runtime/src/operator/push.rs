@@ -27,6 +27,37 @@ pub(crate) trait Push<T> {
     }
 }
 
+/// Methods of [`Push`] that an operator only passes on to the one behind it.
+macro_rules! pass_on {
+    ($($method:ident),+) => { $(pass_on!(@ $method);)+ };
+    (@ control) => {
+        fn control(&mut self, control: $crate::operator::Control) -> gress_core::Result<()> {
+            self.next.control(control)
+        }
+    };
+    (@ barrier) => {
+        fn barrier(&mut self, seal: &mut $crate::operator::ChainSeal) -> gress_core::Result<()> {
+            self.next.barrier(seal)
+        }
+    };
+    (@ flush) => {
+        fn flush(&mut self) -> gress_core::Result<bool> {
+            self.next.flush()
+        }
+    };
+    (@ watch) => {
+        fn watch<'a>(&'a self, watch: &mut $crate::task::Watch<'a>) {
+            self.next.watch(watch);
+        }
+    };
+    (@ partition) => {
+        fn partition(&mut self, partition: $crate::operator::Partition) {
+            self.next.partition(partition);
+        }
+    };
+}
+pub(crate) use pass_on;
+
 /// What a source does with one of its partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Partition {

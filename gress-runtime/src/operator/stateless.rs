@@ -1,7 +1,6 @@
 //! Stateless steps: `map`, `try_map` and `flat_map` are one operator with different bodies.
 
-use super::{ChainSeal, Control, Partition, Push, place};
-use crate::task::Watch;
+use super::{Push, pass_on, place};
 use gress_core::{Event, Result};
 use std::sync::Arc;
 
@@ -30,23 +29,5 @@ impl<T, U, B: Fn(&mut Vec<Event<T>>, &mut Vec<Event<U>>) -> Result<()>> Push<T> 
         self.next.batch(&mut self.buffer)
     }
 
-    fn control(&mut self, control: Control) -> Result<()> {
-        self.next.control(control)
-    }
-
-    fn barrier(&mut self, seal: &mut ChainSeal) -> Result<()> {
-        self.next.barrier(seal)
-    }
-
-    fn flush(&mut self) -> Result<bool> {
-        self.next.flush()
-    }
-
-    fn watch<'a>(&'a self, watch: &mut Watch<'a>) {
-        self.next.watch(watch);
-    }
-
-    fn partition(&mut self, partition: Partition) {
-        self.next.partition(partition);
-    }
+    pass_on!(control, barrier, flush, watch, partition);
 }
