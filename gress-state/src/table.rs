@@ -34,6 +34,11 @@ pub trait StateTable {
     /// The state's name.
     fn name(&self) -> &StateName;
 
+    /// Brings the slots of keys with these hashes into the cache. Changes nothing; a table that cannot does nothing.
+    fn look_ahead(&self, hashes: &[u64]) {
+        let _ = hashes;
+    }
+
     /// What a manifest says of the state.
     fn describe(&self) -> StateDescription;
 

@@ -25,6 +25,10 @@ impl<K: StateKey, T: Data, P: Process<K, T>> KeyedOperator<K, T> for ProcessOper
         place::enter(&self.label);
     }
 
+    fn look_ahead(&mut self, hashes: &[u64]) {
+        self.state.look_ahead(hashes);
+    }
+
     #[inline]
     fn on_event(&mut self, Keyed { key, event }: Keyed<K, T>) -> Result<()> {
         place::event_time(event.time);

@@ -32,6 +32,9 @@ impl<K: StateKey, T: Data, A: Accumulator<T>> KeyedOperator<K, T> for WindowOper
         place::enter(&self.label);
     }
 
+    /// Which window an event belongs to is not known by its hash.
+    fn look_ahead(&mut self, _: &[u64]) {}
+
     #[inline]
     fn on_event(&mut self, Keyed { key, event }: Keyed<K, T>) -> Result<()> {
         place::event_time(event.time);

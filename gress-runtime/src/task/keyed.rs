@@ -6,6 +6,9 @@ use crossbeam_channel::Receiver;
 use gress_core::{Barrier, Error, Result, Timestamp};
 use gress_state::{Keyed, StateKey, TaskState};
 
+/// Events whose state is fetched together, so that their cache misses overlap.
+const LOOK_AHEAD: usize = 32;
+
 /// Timers and windows that fire in one piece.
 const FIRE_SLICE: usize = 1024;
 
@@ -13,6 +16,8 @@ const FIRE_SLICE: usize = 1024;
 pub(crate) trait KeyedOperator<K, T> {
     /// Notes that user code of this operator begins to run.
     fn enter(&self);
+    /// Events with these hashes come next: what they need from memory may be fetched already.
+    fn look_ahead(&mut self, hashes: &[u64]);
     fn on_event(&mut self, keyed: Keyed<K, T>) -> Result<()>;
     /// Fires what is due at `watermark`, about `max` results at most.
     fn fire(&mut self, watermark: Timestamp, max: usize) -> Result<Flow>;
@@ -54,21 +59,31 @@ pub(crate) struct KeyedBody<K, T, O> {
     operator: O,
     /// What is left of the packet that was polled.
     events: Vec<Keyed<K, T>>,
+    /// Their hashes.
+    hashes: Vec<u64>,
     port: usize,
     watermark: Timestamp,
 }
 
 impl<K: StateKey, T, O: KeyedOperator<K, T>> KeyedBody<K, T, O> {
     pub(crate) fn new(inputs: Vec<Input<K, T>>, operator: O) -> Self {
-        KeyedBody { inputs, operator, events: Vec::new(), port: 0, watermark: Timestamp::MIN }
+        KeyedBody { inputs, operator, events: Vec::new(), hashes: Vec::new(), port: 0, watermark: Timestamp::MIN }
     }
 
     /// Handles events until one of them makes more fire than fits into a step. What is left stays in `events`.
     fn handle_events(&mut self, gate: &mut Gate) -> Result<Flow> {
         let stamps_advance = self.inputs[self.port].stamps_advance;
         let mut events = std::mem::take(&mut self.events);
+        self.hashes.clear();
+        self.hashes.extend(events.iter().map(|keyed| keyed.key.hash()));
         let mut drained = events.drain(..);
+        let mut handled = 0;
         while let Some(keyed) = drained.next() {
+            if handled % LOOK_AHEAD == 0 {
+                let end = self.hashes.len().min(handled + LOOK_AHEAD);
+                self.operator.look_ahead(&self.hashes[handled..end]);
+            }
+            handled += 1;
             let moved = stamps_advance && gate.advance(self.port, keyed.event.watermark());
             if moved && self.operator.fire(gate.watermark(), FIRE_SLICE)? == Flow::More {
                 self.events = std::iter::once(keyed).chain(drained).collect();

@@ -82,6 +82,13 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
         self.slots[at as usize].as_ref().is_some_and(|slot| slot.hash == key.hash() && slot.key == **key)
     }
 
+    /// Reads index and slot of each hash. No read depends on another, so their cache misses overlap.
+    pub(crate) fn look_ahead(&self, hashes: &[u64]) {
+        let slot_is = |at: u32, hash| self.slots[at as usize].as_ref().is_some_and(|slot| slot.hash == hash);
+        let found = hashes.iter().filter(|&&hash| self.index.find(hash, |&at| slot_is(at, hash)).is_some());
+        std::hint::black_box(found.count());
+    }
+
     /// The value in slot `at`, which was found just now.
     #[inline]
     pub(crate) fn value(&self, at: u32) -> Option<&V> {

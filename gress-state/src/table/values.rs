@@ -28,6 +28,10 @@ impl<K: StateKey, V: StateValue> StateTable for ValueTable<K, V> {
         &self.cold.name
     }
 
+    fn look_ahead(&self, hashes: &[u64]) {
+        self.live.look_ahead(hashes);
+    }
+
     fn describe(&self) -> StateDescription {
         StateDescription::of::<K, V>(StateKind::Value)
     }
