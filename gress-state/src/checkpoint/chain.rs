@@ -51,14 +51,13 @@ impl RunRef {
     /// # Errors
     /// Bytes that are no run, and those of the storage.
     pub fn store_bytes(bytes: Vec<u8>, name: String, storage: &dyn CheckpointStorage) -> Result<RunRef> {
-        let reader = RunReader::from_bytes(bytes)?;
-        let entries = reader.entries();
-        let bytes = reader.into_bytes()?;
+        let bytes = Arc::new(bytes);
+        let entries = RunReader::open(Box::new(bytes.clone()))?.entries();
         let mut hasher = Xxh3Default::new();
         hasher.update(&bytes);
-        let summary = FileSummary { bytes: bytes.len() as u64, digest: FileDigest(hasher.digest128()) };
-        let content = match bytes.len() {
-            0..=INLINE_BYTES_MAX => RunContent::Inline(Arc::new(bytes)),
+        let summary = FileSummary { bytes: bytes.as_slice().len() as u64, digest: FileDigest(hasher.digest128()) };
+        let content = match bytes.as_slice().len() {
+            0..=INLINE_BYTES_MAX => RunContent::Inline(bytes),
             _ => {
                 storage.put(&name, &mut |into| Ok(into.write_all(&bytes)?))?;
                 RunContent::File(name)
@@ -105,7 +104,7 @@ impl RunRef {
     fn input(&self, storage: &dyn CheckpointStorage) -> Result<Box<dyn RunInput>> {
         match &self.content {
             RunContent::File(name) => storage.open(name),
-            RunContent::Inline(bytes) => Ok(Box::new(bytes.as_ref().clone())),
+            RunContent::Inline(bytes) => Ok(Box::new(bytes.clone())),
         }
     }
 

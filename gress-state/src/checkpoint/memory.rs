@@ -6,7 +6,7 @@ use gress_core::{Error, Result};
 use std::{
     collections::BTreeMap,
     io::Write,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// Files in memory. Nothing of it survives the process.
@@ -47,7 +47,7 @@ impl CheckpointStorage for MemoryStorage {
     }
 
     fn open(&self, name: &str) -> Result<Box<dyn RunInput>> {
-        Ok(Box::new(self.read(name)?))
+        Ok(Box::new(Arc::new(self.read(name)?)))
     }
 
     fn list(&self) -> Result<Vec<String>> {

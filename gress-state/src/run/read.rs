@@ -5,7 +5,7 @@ use super::{
     format::{self, BlockHandle, FOOTER_LEN, HEADER_LEN},
 };
 use gress_core::{Error, Result};
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes that can be read at any offset: a file, or memory.
@@ -25,9 +25,10 @@ pub trait RunInput: Debug + Send {
     fn name(&self) -> String;
 }
 
-impl RunInput for Vec<u8> {
+/// Bytes in memory, which their reader shares.
+impl RunInput for Arc<Vec<u8>> {
     fn len(&self) -> u64 {
-        self.as_slice().len() as u64
+        self.as_ref().len() as u64
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
@@ -94,22 +95,12 @@ impl RunReader {
     /// # Errors
     /// As [`RunReader::open`].
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
-        RunReader::open(Box::new(bytes))
+        RunReader::open(Box::new(Arc::new(bytes)))
     }
 
     /// Entries of the run.
     pub fn entries(&self) -> u64 {
         self.entries
-    }
-
-    /// All bytes of the run.
-    ///
-    /// # Errors
-    /// Those of the input.
-    pub fn into_bytes(self) -> Result<Vec<u8>> {
-        let mut bytes = vec![0; self.input.len() as usize];
-        self.input.read_at(0, &mut bytes)?;
-        Ok(bytes)
     }
 
     fn load_block(&mut self, handle: usize) -> Result<()> {

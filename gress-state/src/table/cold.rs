@@ -95,10 +95,11 @@ impl Cold {
         if run.is_empty() {
             return Ok(None);
         }
-        let bytes = run.into_bytes()?;
-        let mut reader = RunReader::from_bytes(bytes.clone())?;
+        let bytes = Arc::new(run.into_bytes()?);
+        let mut reader = RunReader::open(Box::new(bytes.clone()))?;
         self.store_for_spill()?.apply_run(&mut reader).map_err(|e| e.at(format!("state `{}`", self.name)))?;
-        Ok(Some(bytes))
+        drop(reader);
+        Ok(Some(Arc::unwrap_or_clone(bytes)))
     }
 
     /// Collects an entry that goes to the store only; a run is written whenever enough have come together.
