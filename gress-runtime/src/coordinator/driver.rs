@@ -92,7 +92,8 @@ impl Coordinator {
     /// Runs until all tasks have ended, waiting for messages.
     pub(crate) fn run(mut self) -> Result<Ended> {
         while !self.step() {
-            let message = match self.machine.due() {
+            // A job that has failed only waits for its tasks: no checkpoint is due any more.
+            let message = match self.machine.due().filter(|_| self.failure.is_none()) {
                 Some(due) => self.mailbox.recv_timeout(due.saturating_sub(self.clock.now())).ok(),
                 None => self.mailbox.recv().ok(),
             };

@@ -189,9 +189,7 @@ impl Prepared {
         } else {
             let next = found.recovered.highest.max(found.highest_output).map_or(CheckpointId(1), CheckpointId::next);
             let epoch = found.recovered.highest_epoch + 1;
-            claim(base, restored_id, (next, epoch), &found.outputs, storage.as_ref())?
-        };
-        if !finished {
+            let (claim, to_replay) = claim(base, restored_id, (next, epoch), &found.outputs, storage.as_ref())?;
             if storage.put_if_absent(&manifest_name(claim.id), &claim.to_bytes()?)? == Put::Exists {
                 return Err(Error::new(
                     ErrorKind::Locked,
@@ -200,7 +198,8 @@ impl Prepared {
             }
             retention.add(&claim);
             sweep(storage.as_ref(), &mut retention)?;
-        }
+            (claim, to_replay)
+        };
         let checkpoints = Some((storage as Arc<dyn CheckpointStorage>, retention));
         Ok(Prepared { claim, checkpoints, committers, to_replay, restored: restored_id, refused, lock: Some(lock) })
     }
