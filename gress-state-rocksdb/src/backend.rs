@@ -1,35 +1,49 @@
 //! One task's database.
 
 use crate::{
+    checkpoint,
     database::Database,
+    durability::Durability,
     error::wrap,
-    options::Options,
+    lock::DirectoryLock,
+    options::{Options, RocksDbConfig},
     shared::Shared,
     stats::{property, sum},
     store::RocksDbStore,
     translate::translate,
+    unfinished::Unfinished,
 };
 use gress_core::{Error, Result, StateName};
-use gress_state::{BackendStats, StateBackend, StateStore};
+use gress_state::{BackendStats, CheckpointFile, StateBackend, StateStore, ttl::Expiry};
 use rocksdb::{BottommostLevelCompaction, CompactOptions};
 use std::{path::Path, sync::Arc};
 
-/// One task's RocksDB database, with a column family for each store.
+/// One RocksDB database, with a column family for each store.
 ///
-/// Its log is off: after a crash of the process it holds what was flushed at some time, by whoever, and is good for
-/// nothing. [`StateBackend::close`] does not flush.
+/// A task's has no log: after a crash of the process it holds what was flushed at some time, by whoever, and is good for
+/// nothing. [`StateBackend::close`] does not flush it.
 #[derive(Debug)]
 pub struct RocksDbBackend {
     database: Arc<Database>,
+    config: RocksDbConfig,
     options: Options,
     shared: Shared,
+    durability: Durability,
+    /// Of a database without a log that may outlive its process: the mark that tells the next one not to use it.
+    unfinished: Option<Unfinished>,
 }
 
 impl RocksDbBackend {
-    pub(crate) fn open(directory: &Path, options: Options, shared: Shared) -> Result<Self> {
+    pub(crate) fn open_in(directory: &Path, parts: Parts) -> Result<Self> {
+        let Parts { config, options, shared, durability, lock, unfinished } = parts;
         let translated = translate(&options, &shared).map_err(wrap("set the options of", directory))?;
-        let database = Arc::new(Database::open(directory, translated)?);
-        Ok(RocksDbBackend { database, options, shared })
+        let database = Arc::new(Database::open(directory, translated, lock)?);
+        Ok(RocksDbBackend { database, config, options, shared, durability, unfinished })
+    }
+
+    fn store(&self, name: &StateName) -> Box<dyn StateStore> {
+        let file_bytes = self.options.target_file_size_base.0;
+        Box::new(RocksDbStore::new(self.database.clone(), name.clone(), file_bytes, self.durability))
     }
 
     /// The options of this database: its share of the process's.
@@ -40,20 +54,24 @@ impl RocksDbBackend {
 
 impl StateBackend for RocksDbBackend {
     fn open_store(&self, name: &StateName) -> Result<Box<dyn StateStore>> {
-        self.database.create_family(name.as_str())?;
-        let file_bytes = self.options.target_file_size_base.0;
-        Ok(Box::new(RocksDbStore::new(self.database.clone(), name.clone(), file_bytes)))
+        self.database.create_family(name.as_str(), false)?;
+        Ok(self.store(name))
+    }
+
+    /// Expired entries vanish when RocksDB compacts the file that they are in, which it does within a day.
+    fn open_expiring_store(&self, name: &StateName, expiry: Arc<Expiry>) -> Result<Box<dyn StateStore>> {
+        self.database.expiries.set(name.as_str(), expiry);
+        self.database.create_family(name.as_str(), true)?;
+        Ok(self.store(name))
     }
 
     fn flush(&self) -> Result<()> {
-        self.database.with("flush", |open| {
-            // RocksDB's `flush` without a family flushes the default one alone.
-            for (name, family) in open.families() {
-                let purpose = format!("flush store `{name}` of");
-                open.db.flush_cf(&family).map_err(wrap(&purpose, &self.database.directory))?;
-            }
-            Ok(())
-        })
+        self.database.with("flush", |open| checkpoint::flush(open, &self.database.directory))
+    }
+
+    /// Hard links to the files that never change; what is in memory is flushed first.
+    fn checkpoint(&self, directory: &Path) -> Result<Vec<CheckpointFile>> {
+        checkpoint::write(&self.database, directory)
     }
 
     /// # Errors
@@ -103,8 +121,35 @@ impl StateBackend for RocksDbBackend {
         })
     }
 
-    fn close(&self) -> Result<()> {
-        self.database.close();
-        Ok(())
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = self.config.settings();
+        settings.retain(|(key, _)| *key != "durability");
+        settings.push(("durability", self.durability.to_string()));
+        settings
     }
+
+    fn close(&self) -> Result<()> {
+        match &self.unfinished {
+            Some(unfinished) if self.database.is_open() => {
+                self.flush()?;
+                self.database.close();
+                unfinished.end()
+            }
+            _ => {
+                self.database.close();
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What a database is opened with.
+pub(crate) struct Parts {
+    pub(crate) config: RocksDbConfig,
+    /// This database's share of the config's.
+    pub(crate) options: Options,
+    pub(crate) shared: Shared,
+    pub(crate) durability: Durability,
+    pub(crate) lock: Option<DirectoryLock>,
+    pub(crate) unfinished: Option<Unfinished>,
 }

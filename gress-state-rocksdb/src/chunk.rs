@@ -42,6 +42,10 @@ impl Chunk {
         self.entries.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) fn size_bytes(&self) -> usize {
         self.bytes.len()
     }

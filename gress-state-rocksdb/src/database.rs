@@ -1,6 +1,11 @@
 //! One open database, shared by a backend and its stores until one of them closes it.
 
-use crate::error::{closed, wrap};
+use crate::{
+    checkpoint::KnownFiles,
+    error::{closed, wrap, wrap_in_store},
+    lock::DirectoryLock,
+    ttl_filter::Expiries,
+};
 use gress_core::Result;
 use rocksdb::{ColumnFamily, ColumnFamilyDescriptor, DBWithThreadMode, Options, SingleThreaded};
 use std::{
@@ -20,6 +25,10 @@ pub(crate) struct Database {
     pub(crate) options: Options,
     /// Numbers the files of [`crate::ingest`].
     pub(crate) next_file: AtomicU64,
+    /// The checksums of its files, as far as they were read.
+    pub(crate) known_files: KnownFiles,
+    /// When entries of its stores expire.
+    pub(crate) expiries: Expiries,
     open: RwLock<Option<Open>>,
 }
 
@@ -28,6 +37,8 @@ pub(crate) struct Open {
     pub(crate) db: Db,
     /// Names of the stores, which are the column families but for the empty `default`.
     pub(crate) families: BTreeSet<String>,
+    /// Given back after the database, since fields are dropped in this order.
+    _lock: Option<DirectoryLock>,
 }
 
 impl Open {
@@ -38,13 +49,18 @@ impl Open {
 }
 
 impl Database {
-    /// Opens the database of `directory` with all column families that it has.
-    pub(crate) fn open(directory: &Path, options: Options) -> Result<Self> {
+    /// Opens the database of `directory` with all column families that it has, and holds `lock` until it is closed.
+    pub(crate) fn open(directory: &Path, options: Options, lock: Option<DirectoryLock>) -> Result<Self> {
         let families = match directory.join("CURRENT").exists() {
             true => Db::list_cf(&options, directory).map_err(wrap("list the stores of", directory))?,
             false => Vec::new(),
         };
-        let descriptors = families.iter().map(|name| ColumnFamilyDescriptor::new(name, options.clone()));
+        let expiries = Expiries::default();
+        let descriptors = families.iter().map(|name| {
+            let mut options = options.clone();
+            expiries.attach(name, &mut options);
+            ColumnFamilyDescriptor::new(name, options)
+        });
         let opened = match families.is_empty() {
             true => Db::open(&options, directory),
             false => Db::open_cf_descriptors(&options, directory, descriptors),
@@ -55,7 +71,9 @@ impl Database {
             directory: directory.to_path_buf(),
             options,
             next_file: AtomicU64::new(0),
-            open: RwLock::new(Some(Open { db, families })),
+            known_files: KnownFiles::default(),
+            expiries,
+            open: RwLock::new(Some(Open { db, families, _lock: lock })),
         })
     }
 
@@ -75,23 +93,32 @@ impl Database {
         then: impl FnOnce(&Db, &ColumnFamily) -> Result<R, rocksdb::Error>,
     ) -> Result<R> {
         self.with(purpose, |open| match open.db.cf_handle(store) {
-            Some(family) => then(&open.db, family).map_err(wrap(&format!("{purpose} `{store}` of"), &self.directory)),
+            Some(family) => then(&open.db, family).map_err(wrap_in_store(purpose, store, &self.directory)),
             None => Err(closed(purpose, &self.directory)),
         })
     }
 
-    /// Makes the column family of a store unless it is there.
-    pub(crate) fn create_family(&self, store: &str) -> Result<()> {
+    /// Makes the column family of a store unless it is there; with `expiring`, one whose compactions remove what has
+    /// expired.
+    pub(crate) fn create_family(&self, store: &str, expiring: bool) -> Result<()> {
         let purpose = "make a store in";
         match self.open.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
             Some(open) if open.families.contains(store) => Ok(()),
             Some(open) => {
-                open.db.create_cf(store, &self.options).map_err(wrap(purpose, &self.directory))?;
+                let mut options = self.options.clone();
+                if expiring {
+                    self.expiries.attach(store, &mut options);
+                }
+                open.db.create_cf(store, &options).map_err(wrap(purpose, &self.directory))?;
                 open.families.insert(store.to_owned());
                 Ok(())
             }
             None => Err(closed(purpose, &self.directory)),
         }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Waits for calls and background work that run, then releases the files. A second call does nothing.

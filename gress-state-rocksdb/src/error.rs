@@ -9,6 +9,11 @@ pub(crate) fn wrap(purpose: &str, directory: &Path) -> impl FnOnce(rocksdb::Erro
     move |error| Error::new(kind_of(&error), sentence(purpose, directory, error.as_ref())).because(error)
 }
 
+/// As [`wrap`], for what is done with a store: the sentence is made only where it is needed.
+pub(crate) fn wrap_in_store(purpose: &str, store: &str, directory: &Path) -> impl FnOnce(rocksdb::Error) -> Error {
+    move |error| wrap(&format!("{purpose} `{store}` of"), directory)(error)
+}
+
 /// The error of every call after `close`.
 pub(crate) fn closed(purpose: &str, directory: &Path) -> Error {
     Error::new(ErrorKind::Closed, sentence(purpose, directory, "it was closed before this call"))

@@ -1,10 +1,13 @@
 //! What `state.backend: rocksdb` turns into.
 
 use crate::{
-    backend::RocksDbBackend,
-    direct_io,
+    backend::{Parts, RocksDbBackend},
+    checkpoint, direct_io,
+    durability::Durability,
+    lock::DirectoryLock,
     options::{Options, RocksDbConfig},
     shared::Shared,
+    unfinished::Unfinished,
 };
 use gress_core::{Error, Result};
 use gress_state::{BackendFactory, StateBackend};
@@ -36,6 +39,16 @@ pub struct RocksDbFactory {
     /// What one database gets.
     options: Options,
     shared: Shared,
+    purpose: Purpose,
+}
+
+/// What its databases are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// A task's spills. Nobody else uses the directory, and nothing in it outlives the process.
+    Task,
+    /// A plain key-value state, which may outlive the process.
+    KeyValue(Durability),
 }
 
 impl RocksDbFactory {
@@ -46,13 +59,41 @@ impl RocksDbFactory {
     /// threads, which all factories of a process share.
     ///
     /// # Errors
-    /// A config that contradicts itself, see [`RocksDbConfig::validate`].
+    /// A config that contradicts itself, see [`RocksDbConfig::validate`], or one with a log: what a job's state survives
+    /// is its checkpoints' to say.
     pub fn new(config: RocksDbConfig, instances: usize) -> Result<Self> {
-        config.validate().map_err(|reason| Error::config(format!("`state.rocksdb`: {reason}")))?;
+        if let Some(durability @ (Durability::Wal | Durability::WalSync)) = config.durability {
+            return Err(Error::config(format!(
+                "`state.rocksdb.durability` is `{durability}`, which a job does not have: its checkpoints and its source                  are its log; leave it out, or set `checkpoint`"
+            )));
+        }
         let instances = instances.max(1);
-        let whole = config.effective();
+        let whole = checked(&config)?;
         let shared = Shared::new(&whole, instances)?;
-        Ok(RocksDbFactory { config, options: whole.share_of(instances), shared })
+        Ok(RocksDbFactory { config, options: whole.share_of(instances), shared, purpose: Purpose::Task })
+    }
+
+    /// A factory for plain key-value states, whose databases survive what the config's durability says. Each of several
+    /// states takes its own `write_buffer_size`; the cache and the limit over all buffers they share.
+    ///
+    /// # Errors
+    /// A config that contradicts itself, see [`RocksDbConfig::validate`].
+    pub fn for_key_values(config: RocksDbConfig) -> Result<Self> {
+        let options = checked(&config)?;
+        let shared = Shared::new(&options, 1)?;
+        let purpose = Purpose::KeyValue(config.durability.unwrap_or_default());
+        Ok(RocksDbFactory { config, options, shared, purpose })
+    }
+
+    /// As [`RocksDbFactory::for_key_values`], on the files of `env`: those of a simulated disk, say.
+    ///
+    /// # Errors
+    /// As [`RocksDbFactory::for_key_values`].
+    #[cfg(feature = "testing")]
+    pub fn for_key_values_in(config: RocksDbConfig, env: rocksdb::Env) -> Result<Self> {
+        let factory = RocksDbFactory::for_key_values(config)?;
+        let shared = Shared::over(env, &factory.options, 1);
+        Ok(RocksDbFactory { shared, ..factory })
     }
 
     /// What the factory was made of.
@@ -83,8 +124,41 @@ impl RocksDbFactory {
         options
     }
 
+    /// Opens what is in `directory`, or what is in `copy` there.
+    fn open_backend(&self, directory: &Path, copy: Option<&Path>) -> Result<RocksDbBackend> {
+        match self.purpose {
+            Purpose::Task => {
+                copy.map_or(Ok(()), |copy| checkpoint::link(copy, directory))?;
+                self.open_parts(directory, Durability::Checkpoint, None, None)
+            }
+            Purpose::KeyValue(durability) => {
+                let lock = DirectoryLock::take(directory)?;
+                Unfinished::check(directory)?;
+                let lasts = durability == Durability::Checkpoint;
+                let unfinished = (lasts || copy.is_some()).then(|| Unfinished::begin(directory)).transpose()?;
+                copy.map_or(Ok(()), |copy| checkpoint::link(copy, directory))?;
+                let (now, later) = if lasts { (None, unfinished) } else { (unfinished, None) };
+                let backend = self.open_parts(directory, durability, Some(lock), later)?;
+                now.map_or(Ok(()), |copied| copied.end())?;
+                Ok(backend)
+            }
+        }
+    }
+
+    fn open_parts(
+        &self,
+        directory: &Path,
+        durability: Durability,
+        lock: Option<DirectoryLock>,
+        unfinished: Option<Unfinished>,
+    ) -> Result<RocksDbBackend> {
+        let (config, options, shared) = (self.config.clone(), self.options_for(directory), self.shared.clone());
+        RocksDbBackend::open_in(directory, Parts { config, options, shared, durability, lock, unfinished })
+    }
+
     fn failed(&self, error: Error, directory: &Path) -> Error {
         let setting = match &self.config.path {
+            Some(_) if self.purpose != Purpose::Task => return error,
             Some(path) if directory.starts_with(path) => format!("`state.rocksdb.path: {}`", path.display()),
             _ => "the state directory".into(),
         };
@@ -102,8 +176,19 @@ impl BackendFactory for RocksDbFactory {
     /// With direct I/O a small file is written and read first. Where the file system refuses that, the database goes
     /// through the page cache instead, and a warning says so.
     fn open(&self, directory: &Path) -> Result<Box<dyn StateBackend>> {
-        let opened = RocksDbBackend::open(directory, self.options_for(directory), self.shared.clone());
-        let backend = opened.map_err(|error| self.failed(error, directory))?;
+        let backend = self.open_backend(directory, None).map_err(|error| self.failed(error, directory))?;
         Ok(Box::new(backend))
     }
+
+    /// Opens hard links to the files of `copy` where the file system is the same, else copies.
+    fn open_copy(&self, copy: &Path, directory: &Path) -> Result<Box<dyn StateBackend>> {
+        let backend = self.open_backend(directory, Some(copy)).map_err(|error| self.failed(error, directory))?;
+        Ok(Box::new(backend))
+    }
+}
+
+/// The options of the whole process.
+fn checked(config: &RocksDbConfig) -> Result<Options> {
+    config.validate().map_err(|reason| Error::config(format!("`state.rocksdb`: {reason}")))?;
+    Ok(config.effective())
 }

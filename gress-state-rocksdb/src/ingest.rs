@@ -2,13 +2,13 @@
 //!
 //! ```text
 //!  run ──▶ chunk ──ends within it──▶ WriteBatch ──▶ write buffer
-//!            └────goes on after it──▶ SstFileWriter ──▶ incoming/0.sst ──linked──▶ level of the column family
+//!            └────goes on after it──▶ SstFileWriter ──▶ incoming/0.sst, 1.sst, … ──linked, all at once──▶ levels
 //! ```
 //!
-//! Both keep a range delete away from the puts of its own run. In a batch each entry is newer than the one before, and
-//! a put inside a range comes after it. In a file all entries are of the same age, and a range delete removes only what
-//! is older. Where a run takes several files they are ingested in turn: no range of a later file begins before the
-//! last key of an earlier one.
+//! Either way a run is applied as a whole or not at all, and a range delete spares the puts of its own run. In a batch
+//! each entry is newer than the one before, and a put inside a range comes after it. In files all entries are of the same
+//! age, and a range delete removes only what is older. Files of one run must not overlap: a range that reaches into the
+//! next file is cut at its first key, and goes on there.
 
 use crate::{chunk::Chunk, database::Database, error::wrap};
 use gress_core::{Error, Result};
@@ -22,91 +22,141 @@ use std::{
 
 /// Entries of one file. Filter and index of a file lie in memory until it is finished: about 10 bytes an entry.
 const FILE_ENTRIES: usize = 2_000_000;
+/// Bytes of a run up to which its files are read once more, into the page cache.
+const WARMED_BYTES: u64 = 256 << 20;
 
-/// Applies `run` to the column family of `store`.
-pub(crate) fn apply(database: &Database, store: &str, file_bytes: u64, run: &mut dyn RunCursor) -> Result<()> {
-    let mut chunk = Chunk::default();
-    while let Some(entry) = run.next()? {
-        chunk.push(entry);
-        if chunk.is_full() {
-            return Ingest { database, store, file_bytes }.apply(&chunk, run);
-        }
-    }
-    write(database, store, &chunk)
+/// A run that is to be applied to the column family of `store`.
+pub(crate) struct Apply<'d> {
+    pub(crate) database: &'d Database,
+    pub(crate) store: &'d str,
+    /// Size at which a file of a large run ends.
+    pub(crate) file_bytes: u64,
+    /// What a small run is written with.
+    pub(crate) writes: &'d WriteOptions,
+    /// Whether writes go to a log.
+    pub(crate) logged: bool,
 }
 
-fn write(database: &Database, store: &str, chunk: &Chunk) -> Result<()> {
-    database.with_family(store, "write to store", |db, family| {
-        if chunk.is_empty() {
-            return Ok(());
-        }
-        let mut batch = WriteBatch::with_capacity_bytes(chunk.size_bytes() * 2);
-        for entry in chunk.iter() {
-            match entry {
-                RunEntry::Put { key, value } => batch.put_cf(&family, key, value),
-                RunEntry::Delete { key } => batch.delete_cf(&family, key),
-                RunEntry::DeleteRange { start, end } if start < end => batch.delete_range_cf(&family, start, end),
-                RunEntry::DeleteRange { .. } => {}
+impl Apply<'_> {
+    pub(crate) fn run(&self, run: &mut dyn RunCursor) -> Result<()> {
+        let mut chunk = Chunk::default();
+        while let Some(entry) = run.next()? {
+            chunk.push(entry);
+            if chunk.is_full() {
+                return self.ingest(&chunk, run);
             }
         }
-        db.write_opt(batch, &without_log())
-    })
-}
+        self.write(&chunk)
+    }
 
-/// The checkpoint and the source that can be read again are the log of a job.
-fn without_log() -> WriteOptions {
-    let mut options = WriteOptions::default();
-    options.disable_wal(true);
-    options
-}
+    fn write(&self, chunk: &Chunk) -> Result<()> {
+        self.database.with_family(self.store, "write to store", |db, family| {
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            let mut batch = WriteBatch::with_capacity_bytes(chunk.size_bytes() + 32 * chunk.len() + 32);
+            for entry in chunk.iter() {
+                match entry {
+                    RunEntry::Put { key, value } => batch.put_cf(&family, key, value),
+                    RunEntry::Delete { key } => batch.delete_cf(&family, key),
+                    RunEntry::DeleteRange { start, end } if start < end => batch.delete_range_cf(&family, start, end),
+                    RunEntry::DeleteRange { .. } => {}
+                }
+            }
+            db.write_opt(batch, self.writes)
+        })
+    }
 
-/// A large run on its way.
-struct Ingest<'d> {
-    database: &'d Database,
-    store: &'d str,
-    /// Size at which a file ends.
-    file_bytes: u64,
-}
-
-impl Ingest<'_> {
-    fn apply(&self, beginning: &Chunk, rest: &mut dyn RunCursor) -> Result<()> {
+    fn ingest(&self, beginning: &Chunk, rest: &mut dyn RunCursor) -> Result<()> {
         // Before files are made in a folder that may be gone.
         self.database.with("write to", |_| Ok(()))?;
-        let mut file = self.begin()?;
-        for entry in beginning.iter() {
-            file.add(entry)?;
-        }
+        let mut files = Files::new(self);
+        beginning.iter().try_for_each(|entry| files.add(entry))?;
         while let Some(entry) = rest.next()? {
-            if file.entries >= FILE_ENTRIES || file.writer.file_size() >= self.file_bytes {
-                self.ingest(file)?;
-                file = self.begin()?;
-            }
-            file.add(entry)?;
+            files.add(entry)?;
         }
-        self.ingest(file)
+        let finished = files.finish()?;
+        if finished.bytes <= WARMED_BYTES {
+            finished.paths.iter().try_for_each(|path| warm(&path.0))?;
+        }
+        let mut options = IngestExternalFileOptions::default();
+        options.set_move_files(true);
+        self.database.with_family(self.store, "add files to store", |db, family| {
+            if self.logged {
+                // The files are on the disk at once, and so must be what was written before them.
+                db.flush_wal(true)?;
+            }
+            let paths = finished.paths.iter().map(|path| &path.0).collect();
+            db.ingest_external_file_cf_opts(&family, &options, paths)
+        })
+    }
+}
+
+/// The files of one run, of which the last is being written.
+struct Files<'d> {
+    apply: &'d Apply<'d>,
+    finished: Finished,
+    current: Option<Incoming<'d>>,
+    /// The end of the range that reaches furthest beyond the files that are finished.
+    reaching: Option<Vec<u8>>,
+}
+
+#[derive(Default)]
+struct Finished {
+    paths: Vec<Removed>,
+    bytes: u64,
+}
+
+impl<'d> Files<'d> {
+    fn new(apply: &'d Apply<'d>) -> Self {
+        Files { apply, finished: Finished::default(), current: None, reaching: None }
     }
 
-    /// A new file beside the database's own, whose names RocksDB would take for garbage.
-    fn begin(&self) -> Result<Incoming<'_>> {
-        let folder = self.database.directory.join("incoming");
+    fn add(&mut self, entry: RunEntry<'_>) -> Result<()> {
+        if self.current.as_ref().is_some_and(|file| file.is_full(self.apply.file_bytes)) {
+            self.end_file(Some(entry.key()))?;
+        }
+        let mut file = match self.current.take() {
+            Some(file) => file,
+            None => self.begin_file(entry.key())?,
+        };
+        file.add(entry)?;
+        self.current = Some(file);
+        Ok(())
+    }
+
+    /// A new file beside the database's own, whose names RocksDB would take for garbage. It begins with what reaches
+    /// into it.
+    fn begin_file(&mut self, first_key: &[u8]) -> Result<Incoming<'d>> {
+        let database = self.apply.database;
+        let folder = database.directory.join("incoming");
         std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, e))?;
-        let path = folder.join(format!("{}.sst", self.database.next_file.fetch_add(1, Ordering::Relaxed)));
-        let writer = SstFileWriter::create(&self.database.options);
-        writer.open(&path).map_err(wrap("begin a file beside", &self.database.directory))?;
-        Ok(Incoming { writer, path: Removed(path), entries: 0 })
+        let path = folder.join(format!("{}.sst", database.next_file.fetch_add(1, Ordering::Relaxed)));
+        let writer = SstFileWriter::create(&database.options);
+        writer.open(&path).map_err(wrap("begin a file beside", &database.directory))?;
+        let mut file = Incoming { writer, path: Removed(path), entries: 0, ranges: Vec::new() };
+        if let Some(end) = self.reaching.take() {
+            file.add(RunEntry::DeleteRange { start: first_key, end: &end })?;
+        }
+        Ok(file)
     }
 
-    fn ingest(&self, mut file: Incoming<'_>) -> Result<()> {
+    /// Ends the current file, if there is one, before `next`, the first key of the file after it.
+    fn end_file(&mut self, next: Option<&[u8]>) -> Result<()> {
+        let Some(mut file) = self.current.take() else { return Ok(()) };
+        self.reaching = file.cut(next)?;
         if file.entries == 0 {
             return Ok(());
         }
-        file.writer.finish().map_err(wrap("finish a file beside", &self.database.directory))?;
-        warm(&file.path.0)?;
-        let mut options = IngestExternalFileOptions::default();
-        options.set_move_files(true);
-        self.database.with_family(self.store, "add a file to store", |db, family| {
-            db.ingest_external_file_cf_opts(&family, &options, vec![&file.path.0])
-        })
+        file.writer.finish().map_err(wrap("finish a file beside", &self.apply.database.directory))?;
+        self.finished.bytes += file.writer.file_size();
+        self.finished.paths.push(file.path);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Finished> {
+        self.end_file(None)?;
+        Ok(self.finished)
     }
 }
 
@@ -115,18 +165,49 @@ struct Incoming<'d> {
     writer: SstFileWriter<'d>,
     path: Removed,
     entries: usize,
+    /// Ranges of the file. How far they may reach is known at its end.
+    ranges: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Incoming<'_> {
+    fn is_full(&self, file_bytes: u64) -> bool {
+        self.entries >= FILE_ENTRIES || self.writer.file_size() >= file_bytes
+    }
+
     fn add(&mut self, entry: RunEntry<'_>) -> Result<()> {
         let added = match entry {
             RunEntry::Put { key, value } => self.writer.put(key, value),
             RunEntry::Delete { key } => self.writer.delete(key),
-            RunEntry::DeleteRange { start, end } if start < end => self.writer.delete_range(start, end),
-            RunEntry::DeleteRange { .. } => return Ok(()),
+            RunEntry::DeleteRange { start, end } => {
+                if start < end {
+                    self.ranges.push((start.to_vec(), end.to_vec()));
+                    self.entries += 1;
+                }
+                return Ok(());
+            }
         };
         self.entries += 1;
-        added.map_err(|e| Error::io("write", &self.path.0, std::io::Error::other(e)))
+        added.map_err(|e| self.failed(e))
+    }
+
+    /// Writes the ranges, up to `next`. Gives the furthest end beyond it.
+    fn cut(&mut self, next: Option<&[u8]>) -> Result<Option<Vec<u8>>> {
+        let mut reaching: Option<Vec<u8>> = None;
+        for (start, end) in std::mem::take(&mut self.ranges) {
+            let cut = next.filter(|next| *next < end.as_slice()).unwrap_or(&end);
+            match start.as_slice() < cut {
+                true => self.writer.delete_range(start.as_slice(), cut).map_err(|e| self.failed(e))?,
+                false => self.entries -= 1,
+            }
+            if next.is_some_and(|next| next < end.as_slice()) && reaching.as_ref().is_none_or(|far| *far < end) {
+                reaching = Some(end);
+            }
+        }
+        Ok(reaching)
+    }
+
+    fn failed(&self, error: rocksdb::Error) -> Error {
+        Error::io("write", &self.path.0, std::io::Error::other(error))
     }
 }
 

@@ -15,12 +15,15 @@
 //! databases that will share them.
 
 mod backend;
+mod checkpoint;
 mod chunk;
 mod database;
 mod direct_io;
+mod durability;
 mod error;
 mod factory;
 mod ingest;
+mod lock;
 mod nearest;
 mod options;
 mod preset;
@@ -29,9 +32,12 @@ mod shared;
 mod stats;
 mod store;
 mod translate;
+mod ttl_filter;
+mod unfinished;
 mod validate;
 
 pub use backend::RocksDbBackend;
+pub use durability::Durability;
 pub use factory::RocksDbFactory;
 pub use options::{Options, RocksDbConfig};
 pub use preset::Preset;

@@ -1,6 +1,7 @@
 //! Every option, once: its key, its type, and what it means.
 
 use crate::{
+    durability::Durability,
     nearest::nearest,
     preset::Preset,
     setting::{Compression, Setting},
@@ -17,20 +18,33 @@ macro_rules! options {
             $($(#[$doc])* pub $name: $type,)*
         }
 
+        impl Options {
+            /// Every option and its value, as a config file would have it.
+            pub fn settings(&self) -> Vec<(&'static str, String)> {
+                vec![$((stringify!($name), self.$name.to_text()),)*]
+            }
+        }
+
         /// What stands below `state.rocksdb` in a config: a preset, and the options that differ from it.
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct RocksDbConfig {
             /// Where the values come from that are not given here.
             pub preset: Preset,
-            /// The folder below which each task opens its database. Its content does not outlive a process.
+            /// Of a job, the folder below which each task opens its database, whose content does not outlive a process.
+            /// Of a plain key-value state, the folder of its database.
             pub path: Option<PathBuf>,
+            /// What a write to a plain key-value state survives; `wal` unless it is given. A job takes no other than
+            /// `checkpoint`.
+            pub durability: Option<Durability>,
+            /// Of how many operations on a plain key-value state one is timed, 0 for none; 16 unless it is given.
+            pub latency_sampling: Option<u32>,
             $($(#[$doc])* pub $name: Option<$type>,)*
         }
 
         impl RocksDbConfig {
             /// The keys that [`RocksDbConfig::set`] knows, both spellings where there are two.
             pub const KEYS: &'static [&'static str] =
-                &["preset", "path", $(stringify!($name), $(stringify!($alias),)?)*];
+                &["preset", "path", "durability", "latency_sampling", $(stringify!($name), $(stringify!($alias),)?)*];
 
             /// Sets the option that `key` names to what `value` says.
             ///
@@ -40,11 +54,19 @@ macro_rules! options {
                 match key {
                     "preset" => self.preset = read(key, value)?,
                     "path" => self.path = Some(PathBuf::from(value)),
+                    "durability" => self.durability = Some(read(key, value)?),
+                    "latency_sampling" => self.latency_sampling = Some(read(key, value)?),
                     $(stringify!($name) $(| stringify!($alias))? => self.$name = Some(read(key, value)?),)*
                     _ => return Err(unknown(key)),
                 }
                 Ok(())
             }
+
+            $($(#[$doc])*
+            #[must_use]
+            pub fn $name(self, $name: $type) -> Self {
+                RocksDbConfig { $name: Some($name), ..self }
+            })*
 
             /// Whether the config gives this option itself, instead of leaving it to the preset.
             pub(crate) fn gives(&self, key: &str) -> bool {
@@ -114,7 +136,66 @@ options! {
     enable_latency_tracking: bool,
 }
 
+/// The four presets, for a plain key-value state in `path`. What a preset says is changed option by option:
+///
+/// ```
+/// use gress_core::ByteSize;
+/// use gress_state_rocksdb::{Durability, RocksDbConfig};
+///
+/// let config = RocksDbConfig::low_latency("/var/lib/trips/state")
+///     .block_cache_size(ByteSize::gib(1))
+///     .allow_mmap_reads(false)
+///     .durability(Durability::WalSync);
+/// assert!(config.validate().is_ok());
+/// ```
 impl RocksDbConfig {
+    /// [`Preset::LowLatency`] in `path`.
+    pub fn low_latency(path: impl Into<PathBuf>) -> Self {
+        RocksDbConfig::of(Preset::LowLatency, path)
+    }
+
+    /// [`Preset::HighThroughput`] in `path`.
+    pub fn high_throughput(path: impl Into<PathBuf>) -> Self {
+        RocksDbConfig::of(Preset::HighThroughput, path)
+    }
+
+    /// [`Preset::LargeState`] in `path`.
+    pub fn large_state(path: impl Into<PathBuf>) -> Self {
+        RocksDbConfig::of(Preset::LargeState, path)
+    }
+
+    /// [`Preset::Balanced`] in `path`.
+    pub fn balanced(path: impl Into<PathBuf>) -> Self {
+        RocksDbConfig::of(Preset::Balanced, path)
+    }
+
+    /// `preset` in `path`.
+    pub fn of(preset: Preset, path: impl Into<PathBuf>) -> Self {
+        RocksDbConfig { preset, path: Some(path.into()), ..RocksDbConfig::default() }
+    }
+
+    /// What a write to a plain key-value state survives.
+    #[must_use]
+    pub fn durability(self, durability: Durability) -> Self {
+        RocksDbConfig { durability: Some(durability), ..self }
+    }
+
+    /// Of `operations` on a plain key-value state one is timed; 0 times none.
+    #[must_use]
+    pub fn latency_sampling(self, operations: u32) -> Self {
+        RocksDbConfig { latency_sampling: Some(operations), ..self }
+    }
+
+    /// Every option and its value, as a config file would have them.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = vec![("preset", self.preset.to_string())];
+        settings.extend(self.path.as_ref().map(|path| ("path", path.display().to_string())));
+        settings.push(("durability", self.durability.unwrap_or_default().to_string()));
+        settings.push(("latency_sampling", self.latency_sampling.unwrap_or(DEFAULT_SAMPLING).to_string()));
+        settings.extend(self.effective().settings());
+        settings
+    }
+
     /// The value of every option: the preset's, replaced by explicit ones.
     ///
     /// Two of a preset's values follow an explicit one: buffers shrink to fit a smaller `db_write_buffer_size` (two of
@@ -131,6 +212,9 @@ impl RocksDbConfig {
         options
     }
 }
+
+/// Of this many operations on a plain key-value state one is timed.
+pub(crate) const DEFAULT_SAMPLING: u32 = 16;
 
 impl Options {
     /// What one of `instances` databases of a process gets. The cache and the limit over all buffers are shared and stay.
@@ -170,6 +254,7 @@ mod tests {
             let value = match *key {
                 "preset" => "balanced",
                 "compression" => "zstd",
+                "durability" => "wal",
                 key if key.starts_with("use_") || key.starts_with("allow_") || key.starts_with("enable_") => "true",
                 "partition_index_and_filters" | "optimize_filters_for_hits" => "false",
                 _ => "8",
@@ -179,6 +264,18 @@ mod tests {
         let mut config = RocksDbConfig::default();
         config.set("max_subcompactions", "3").unwrap();
         assert_eq!(config.max_sub_compactions, Some(3));
+    }
+
+    #[test]
+    fn the_settings_of_a_config_are_read_back_as_they_were() {
+        let config = RocksDbConfig::large_state("a/b").durability(Durability::WalSync).bloom_bits_per_key(0);
+        let mut read = RocksDbConfig::default();
+        for (key, value) in config.settings() {
+            read.set(key, &value).unwrap();
+        }
+        assert_eq!(read.effective(), config.effective());
+        assert_eq!((read.preset, &read.path, read.durability), (config.preset, &config.path, config.durability));
+        assert_eq!(read.latency_sampling, Some(DEFAULT_SAMPLING));
     }
 
     #[test]

@@ -165,4 +165,8 @@ impl Setting for Preset {
     fn parse(text: &str) -> Result<Self, String> {
         text.trim().parse()
     }
+
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
 }

@@ -8,11 +8,19 @@ use std::{fmt, str::FromStr};
 pub(crate) trait Setting: Sized {
     /// Reads the value; `Err` says what would be valid.
     fn parse(text: &str) -> Result<Self, String>;
+
+    /// The value as `parse` reads it back.
+    fn to_text(&self) -> String;
 }
 
 impl Setting for ByteSize {
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()
+    }
+
+    /// In bytes: a unit would round.
+    fn to_text(&self) -> String {
+        self.0.to_string()
     }
 }
 
@@ -20,17 +28,29 @@ impl Setting for bool {
     fn parse(text: &str) -> Result<Self, String> {
         text.trim().parse().map_err(|_| format!("`{text}` is neither `true` nor `false`"))
     }
+
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
 }
 
 impl Setting for u32 {
     fn parse(text: &str) -> Result<Self, String> {
         text.trim().parse().map_err(|_| format!("`{text}` is not a whole number from 0 to {}", u32::MAX))
     }
+
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
 }
 
 impl Setting for i32 {
     fn parse(text: &str) -> Result<Self, String> {
         text.trim().parse().map_err(|_| format!("`{text}` is not a whole number from -1 to {}", i32::MAX))
+    }
+
+    fn to_text(&self) -> String {
+        self.to_string()
     }
 }
 
@@ -85,5 +105,9 @@ impl fmt::Display for Compression {
 impl Setting for Compression {
     fn parse(text: &str) -> Result<Self, String> {
         text.trim().to_ascii_lowercase().parse()
+    }
+
+    fn to_text(&self) -> String {
+        self.to_string()
     }
 }

@@ -18,27 +18,32 @@ pub(crate) struct Shared {
 impl Shared {
     /// The budget that `options`, which are those of the whole process, describe.
     pub(crate) fn new(options: &Options, instances: usize) -> Result<Self> {
+        let env = Env::new().map_err(|e| Error::storage("cannot make RocksDB's environment").because(e))?;
+        Ok(Shared::over(env, options, instances))
+    }
+
+    /// As [`Shared::new`], on the files and threads of `env`.
+    pub(crate) fn over(env: Env, options: &Options, instances: usize) -> Self {
         raise_descriptor_limit();
         // Without a strict capacity: that would turn a full cache into failed reads.
         let cache = Cache::new_lru_cache(to_usize(options.block_cache_size.0));
         // Over the limit it flushes; it never stalls writers.
         let write_buffers =
             WriteBufferManager::new_write_buffer_manager(to_usize(options.db_write_buffer_size.0), false);
-        Ok(Shared { cache, write_buffers, env: environment(options.max_background_jobs)?, instances })
+        Shared { cache, write_buffers, env: with_threads(env, options.max_background_jobs), instances }
     }
 }
 
 /// The process's threads for background work. All databases use the same two pools, and each would size them for itself
 /// alone.
-fn environment(jobs: u32) -> Result<Env> {
-    let mut env = Env::new().map_err(|e| Error::storage("cannot make RocksDB's environment").because(e))?;
+fn with_threads(mut env: Env, jobs: u32) -> Env {
     let flushes = i32::try_from(jobs / 4).unwrap_or(i32::MAX).max(1);
     let compactions = i32::try_from(jobs).unwrap_or(i32::MAX).saturating_sub(flushes).max(1);
     env.set_high_priority_background_threads(flushes);
     env.set_low_priority_background_threads(compactions);
     // Else a compaction takes the core of a task for milliseconds.
     env.lower_thread_pool_cpu_priority();
-    Ok(env)
+    env
 }
 
 /// Takes all the descriptors that the system grants without asking.

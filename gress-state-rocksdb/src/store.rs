@@ -1,9 +1,14 @@
 //! One state of one task in a column family.
 
-use crate::{database::Database, ingest};
+use crate::{
+    database::Database,
+    durability::Durability,
+    error::{closed, wrap_in_store},
+    ingest::Apply,
+};
 use gress_core::{Result, StateName};
-use gress_state::{KeyRange, StateStore, run::RunCursor};
-use rocksdb::ReadOptions;
+use gress_state::{EachRow, KeyRange, StateStore, run::RunCursor};
+use rocksdb::{ReadOptions, WriteOptions};
 use std::{fmt, sync::Arc};
 
 /// Keys of one `multi_get` whose values are pinned at once.
@@ -17,11 +22,14 @@ pub struct RocksDbStore {
     file_bytes: u64,
     /// Made once: each is a C++ object.
     point_reads: ReadOptions,
+    writes: WriteOptions,
+    durability: Durability,
 }
 
 impl RocksDbStore {
-    pub(crate) fn new(database: Arc<Database>, name: StateName, file_bytes: u64) -> Self {
-        RocksDbStore { database, name, file_bytes, point_reads: ReadOptions::default() }
+    pub(crate) fn new(database: Arc<Database>, name: StateName, file_bytes: u64, durability: Durability) -> Self {
+        let (point_reads, writes) = (ReadOptions::default(), durability.write_options());
+        RocksDbStore { database, name, file_bytes, point_reads, writes, durability }
     }
 }
 
@@ -68,8 +76,31 @@ impl StateStore for RocksDbStore {
         })
     }
 
+    fn snapshot(&self, row: &mut EachRow<'_>) -> Result<()> {
+        let (purpose, store) = ("read a snapshot of store", self.name.as_str());
+        self.database.with(purpose, |open| {
+            let Some(family) = open.db.cf_handle(store) else {
+                return Err(closed(purpose, &self.database.directory));
+            };
+            let snapshot = open.db.snapshot();
+            let mut options = ReadOptions::default();
+            options.set_snapshot(&snapshot);
+            // What is read once is not to push out what is read often.
+            options.fill_cache(false);
+            let mut rows = open.db.raw_iterator_cf_opt(&family, options);
+            rows.seek_to_first();
+            while let Some((key, value)) = rows.item() {
+                row(key, value)?;
+                rows.next();
+            }
+            rows.status().map_err(wrap_in_store(purpose, store, &self.database.directory))
+        })
+    }
+
     fn apply_run(&self, run: &mut dyn RunCursor) -> Result<()> {
-        ingest::apply(&self.database, self.name.as_str(), self.file_bytes, run)
+        let (database, store) = (&self.database, self.name.as_str());
+        let logged = self.durability != Durability::Checkpoint;
+        Apply { database, store, file_bytes: self.file_bytes, writes: &self.writes, logged }.run(run)
     }
 }
 

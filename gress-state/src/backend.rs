@@ -1,22 +1,39 @@
 //! One task's database, and what a config turns into.
 
-use crate::store::StateStore;
+use crate::{run::FileSummary, store::StateStore, ttl::Expiry};
 use gress_core::{Result, StateName};
-use std::{fmt::Debug, path::Path};
+use std::{fmt::Debug, path::Path, sync::Arc};
 
 /// One task's database: a few stores that share files, caches and threads.
 ///
-/// Used by one thread at a time. It is opened on an empty directory, at the task's first spill, and thrown away with the
-/// task: a crashed process's files are never read again.
-pub trait StateBackend: Debug + Send {
+/// A task's is opened on an empty directory, at its first spill, and thrown away with the task: a crashed process's files
+/// are never read again. One that stands behind a [`crate::KeyValueState`] may outlive a process.
+pub trait StateBackend: Debug + Send + Sync {
     /// The store of this name, created empty if the backend has none. Opening a name twice gives the same content.
     fn open_store(&self, name: &StateName) -> Result<Box<dyn StateStore>>;
+
+    /// As [`StateBackend::open_store`], for a store whose values begin with a [`crate::ttl::Stamp`]: the backend may
+    /// remove those that [`Expiry::is_removable`] says, at any time, and no others. [`StateBackend::compact`] should
+    /// leave none of them.
+    ///
+    /// A backend that never removes any is correct, and grows.
+    fn open_expiring_store(&self, name: &StateName, expiry: Arc<Expiry>) -> Result<Box<dyn StateStore>> {
+        drop(expiry);
+        self.open_store(name)
+    }
 
     /// Writes what is buffered in memory to the backend's files, for every store.
     fn flush(&self) -> Result<()>;
 
     /// Rewrites the files so that what was deleted takes no space, for every store.
     fn compact(&self) -> Result<()>;
+
+    /// Writes a copy of all stores, as they stand at one moment of the call, into `directory`, which does not exist and
+    /// whose parent does. It is what [`BackendFactory::open_copy`] of the same kind of backend opens. Writers may go on.
+    ///
+    /// Gives every file of the copy, whose names are relative to `directory` and contain no folder; all of them, and the
+    /// directory, are on the disk when it returns. Its parent is the caller's to sync.
+    fn checkpoint(&self, directory: &Path) -> Result<Vec<CheckpointFile>>;
 
     /// What the backend holds and does, as far as it can tell without reading its data.
     fn stats(&self) -> Result<BackendStats>;
@@ -25,9 +42,23 @@ pub trait StateBackend: Debug + Send {
     /// a number; `None` if the backend has no such property.
     fn property(&self, name: &str) -> Result<Option<String>>;
 
+    /// What the backend was configured with: each setting and its value, as a config file would have them.
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// Ends background work and releases files. Later calls of any method, of its stores too, return
     /// [`gress_core::ErrorKind::Closed`]; a second `close` does nothing.
     fn close(&self) -> Result<()>;
+}
+
+/// One file of a copy of a backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckpointFile {
+    /// Its name in the directory of the copy.
+    pub name: String,
+    /// Its length and checksum.
+    pub summary: FileSummary,
 }
 
 /// Sizes of a backend, in bytes and entries; estimates where the backend only has those.
@@ -46,9 +77,16 @@ pub trait BackendFactory: Debug + Send + Sync {
     /// The name in `state.backend`, in manifests and in errors.
     fn name(&self) -> &'static str;
 
-    /// Opens one task's database in `directory`, which exists and is empty.
+    /// Opens a database in `directory`, which exists. For a task it is empty.
     ///
     /// # Errors
     /// A directory that cannot be used, with its path and the setting that named it.
     fn open(&self, directory: &Path) -> Result<Box<dyn StateBackend>>;
+
+    /// Opens in `directory`, which exists and is empty, what [`StateBackend::checkpoint`] wrote into `copy`. The copy
+    /// stays as it is: it can be opened again. Its files have been compared with their checksums.
+    ///
+    /// # Errors
+    /// As [`BackendFactory::open`]; a copy that another kind of backend wrote.
+    fn open_copy(&self, copy: &Path, directory: &Path) -> Result<Box<dyn StateBackend>>;
 }

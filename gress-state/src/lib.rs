@@ -19,10 +19,11 @@ mod table;
 mod task_state;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod ttl;
 
-pub use backend::{BackendFactory, BackendStats, StateBackend};
+pub use backend::{BackendFactory, BackendStats, CheckpointFile, StateBackend};
 pub use handle::{DueTimer, Entry, FiringWindow, Read, Timers, TimersOfTask, ValueState, WindowState, Write};
 pub use key::{Key, KeyMaker, Keyed, StateKey, StateValue};
-pub use store::{KeyRange, StateStore, prefix_end};
+pub use store::{EachRow, KeyRange, StateStore, prefix_end};
 pub use table::{StateDescription, StateKind, StateTable, TaskBackend};
 pub use task_state::TaskState;

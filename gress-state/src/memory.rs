@@ -5,13 +5,14 @@
 //!
 //! ```text
 //!  MemoryFactory ──open──▶ MemoryBackend ──open_store──▶ MemoryStore
-//!                              └── one shared map a store ──┘
+//!                              └── one shared map a store ──┘   views of it for snapshots
 //! ```
 
 mod backend;
 mod content;
 mod factory;
 mod store;
+mod view;
 
 pub use backend::MemoryBackend;
 pub use factory::MemoryFactory;

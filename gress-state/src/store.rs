@@ -28,14 +28,15 @@ pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
     Some(end)
 }
 
+/// Takes a key and its value, lent until it returns; an error ends what calls it.
+pub type EachRow<'a> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'a;
+
 /// Sorted bytes to bytes: one state of one task.
 ///
-/// A store is used by one thread at a time and knows no types. It is a place to spill to, not the truth: what a
-/// checkpoint holds is written by Gress in runs, never read from a store. Nothing here is durable before
-/// [`crate::StateBackend::flush`], and no caller relies on it.
-///
-/// After an error of [`StateStore::apply_run`] the content of the store is undefined; the caller drops it and restores.
-pub trait StateStore: Debug + Send {
+/// A store knows no types. Several threads may use it at once; a task's is used by one at a time. For a job it is a place
+/// to spill to, not the truth: what a checkpoint holds is written by Gress in runs, never read from a store. What a write
+/// survives is the backend's to say, and a job does not rely on it.
+pub trait StateStore: Debug + Send + Sync {
     /// Calls `read` with the value of `key`, once, before it returns `true`; `false` if there is none.
     ///
     /// The bytes are lent: `read` copies or decodes them and must not call the store.
@@ -53,8 +54,15 @@ pub trait StateStore: Debug + Send {
     /// touched, and one that was deleted is never given. The bytes are lent as in [`StateStore::get`].
     fn scan(&self, range: KeyRange<'_>, limit: usize, row: &mut dyn FnMut(&[u8], &[u8])) -> Result<Option<Vec<u8>>>;
 
-    /// Applies all entries of `run`, whatever its size, in memory that does not grow with it. Reads that begin after it
-    /// returns see all of it.
+    /// Calls `row` with every entry, in ascending order of keys, all as they stood at one moment of the call. Writers go
+    /// on meanwhile, and memory does not grow with the store. The bytes are lent as in [`StateStore::get`].
+    ///
+    /// # Errors
+    /// The first one of `row`, which ends the call, beside those of the store.
+    fn snapshot(&self, row: &mut EachRow<'_>) -> Result<()>;
+
+    /// Applies all entries of `run`, whatever its size, or none: where the run ends in an error, or applying it does, the
+    /// store is as it was. A read sees all of it or nothing; one that begins after the call sees all of it.
     ///
     /// A range delete removes what the store held *before* this run; puts of the same run inside the range stay.
     fn apply_run(&self, run: &mut dyn RunCursor) -> Result<()>;

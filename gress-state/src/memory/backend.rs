@@ -1,22 +1,28 @@
 //! One task's stores in memory.
 
 use crate::{
-    backend::{BackendStats, StateBackend},
+    backend::{BackendStats, CheckpointFile, StateBackend},
+    checkpoint::{CheckpointStorage, LocalStorage},
     memory::{
         MemoryStore,
-        content::{SharedContent, closed},
+        content::{Change, Content, SharedContent, closed},
+        view::View,
     },
+    run::{FileSummary, RunEntry, RunReader, RunWriter},
     store::StateStore,
+    ttl::Expiry,
 };
-use gress_core::{Result, StateName};
+use gress_core::{Error, Result, StateName};
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    io::Write,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// One task's stores in memory: nothing is written anywhere, so [`StateBackend::flush`] and [`StateBackend::compact`]
-/// have nothing to do.
+/// One task's stores in memory. [`StateBackend::flush`] has nothing to do, and [`StateBackend::compact`] removes what has
+/// expired.
 pub struct MemoryBackend {
     /// `None` after `close`.
     stores: Mutex<Option<Stores>>,
@@ -31,6 +37,24 @@ impl Default for MemoryBackend {
 }
 
 impl MemoryBackend {
+    /// A backend with the content of a copy that [`StateBackend::checkpoint`] wrote.
+    pub(super) fn read_copy(copy: &Path) -> Result<Self> {
+        let storage = LocalStorage::new(copy);
+        let mut stores = Stores::new();
+        for file in storage.list()? {
+            let name = store_name(&file).ok_or_else(|| {
+                let copy = copy.display();
+                Error::refused(format!("`{file}` in `{copy}` is no file of a memory backend: another backend wrote it"))
+            })?;
+            let mut run = RunReader::open(storage.open(&file)?)?;
+            let content = SharedContent::empty();
+            let changes = Change::collect(&mut run)?;
+            content.write(&name, |content| content.apply(changes))?;
+            stores.insert(name, content);
+        }
+        Ok(MemoryBackend { stores: Mutex::new(Some(stores)) })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Stores>> {
         self.stores.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -41,14 +65,32 @@ impl MemoryBackend {
             None => Err(closed("a method")),
         }
     }
+
+    fn open(&self, name: &StateName) -> Result<SharedContent> {
+        self.with(|stores| Ok(stores.entry(name.clone()).or_insert_with(SharedContent::empty).clone()))
+    }
+
+    /// A view of every store, all of the same moment: while they are opened, nobody writes.
+    fn open_views(&self) -> Result<Vec<(StateName, SharedContent, Arc<View>)>> {
+        self.with(|stores| {
+            let mut locked: Vec<_> = stores.values().map(SharedContent::lock_for_writing).collect();
+            let views: Vec<_> = locked.iter_mut().map(|content| content.as_mut().map(Content::open_view)).collect();
+            let opened = stores.iter().zip(views);
+            Ok(opened.filter_map(|((name, content), view)| Some((name.clone(), content.clone(), view?))).collect())
+        })
+    }
 }
 
 impl StateBackend for MemoryBackend {
     fn open_store(&self, name: &StateName) -> Result<Box<dyn StateStore>> {
-        self.with(|stores| {
-            let content = stores.entry(name.clone()).or_insert_with(SharedContent::empty).clone();
-            Ok(Box::new(MemoryStore::new(name.clone(), content)) as Box<dyn StateStore>)
-        })
+        Ok(Box::new(MemoryStore::new(name.clone(), self.open(name)?)))
+    }
+
+    /// Each write looks at a few entries, in turn, and removes those of them that have expired.
+    fn open_expiring_store(&self, name: &StateName, expiry: Arc<Expiry>) -> Result<Box<dyn StateStore>> {
+        let content = self.open(name)?;
+        content.write(name, |content| content.expire(expiry))?;
+        Ok(Box::new(MemoryStore::new(name.clone(), content)))
     }
 
     fn flush(&self) -> Result<()> {
@@ -56,14 +98,32 @@ impl StateBackend for MemoryBackend {
     }
 
     fn compact(&self) -> Result<()> {
-        self.with(|_| Ok(()))
+        self.with(|stores| stores.iter().try_for_each(|(name, content)| content.write(name, Content::clean_all)))
+    }
+
+    /// One run file for each store, named after it.
+    fn checkpoint(&self, directory: &Path) -> Result<Vec<CheckpointFile>> {
+        let views = self.open_views()?;
+        std::fs::create_dir(directory).map_err(|e| Error::io("create", directory, e))?;
+        let storage = LocalStorage::new(directory);
+        let mut files = Vec::new();
+        for (name, content, view) in views {
+            let file = file_name(&name);
+            let mut summary = None;
+            storage.put(&file, &mut |into| {
+                summary = Some(write_view(&name, &content, &view, into)?);
+                Ok(())
+            })?;
+            files.extend(summary.map(|summary| CheckpointFile { name: file, summary }));
+        }
+        Ok(files)
     }
 
     fn stats(&self) -> Result<BackendStats> {
         self.with(|stores| {
             let mut sum = BackendStats::default();
             for (name, content) in stores.iter() {
-                content.with(name, |content| {
+                content.read(name, |content| {
                     sum.entries += content.map.len() as u64;
                     sum.memory_bytes += content.memory_bytes();
                 })?;
@@ -81,6 +141,33 @@ impl StateBackend for MemoryBackend {
             content.close();
         }
         Ok(())
+    }
+}
+
+/// Parts a store's name in the name of its file; it occurs in neither part.
+const SEPARATOR: char = '@';
+const EXTENSION: &str = ".run";
+
+fn file_name(name: &StateName) -> String {
+    format!("{}{EXTENSION}", name.as_str().replacen('/', &SEPARATOR.to_string(), 1))
+}
+
+fn store_name(file: &str) -> Option<StateName> {
+    let (operator, state) = file.strip_suffix(EXTENSION)?.split_once(SEPARATOR)?;
+    Some(StateName::new(operator, state))
+}
+
+fn write_view(name: &StateName, content: &SharedContent, view: &View, into: &mut dyn Write) -> Result<FileSummary> {
+    let mut run = RunWriter::new(into)?;
+    let mut rows = Vec::new();
+    loop {
+        content.read(name, |content| content.read_view(view, &mut rows))?;
+        if rows.is_empty() {
+            return Ok(run.finish()?.1);
+        }
+        for (key, value) in rows.drain(..) {
+            run.append(RunEntry::Put { key: &key, value: &value })?;
+        }
     }
 }
 

@@ -19,4 +19,8 @@ impl BackendFactory for MemoryFactory {
     fn open(&self, _directory: &Path) -> Result<Box<dyn StateBackend>> {
         Ok(Box::new(MemoryBackend::default()))
     }
+
+    fn open_copy(&self, copy: &Path, _directory: &Path) -> Result<Box<dyn StateBackend>> {
+        Ok(Box::new(MemoryBackend::read_copy(copy)?))
+    }
 }

@@ -1,9 +1,9 @@
 //! One state of one task in a sorted map.
 
 use crate::{
-    memory::content::SharedContent,
+    memory::content::{Change, SharedContent},
     run::RunCursor,
-    store::{KeyRange, StateStore},
+    store::{EachRow, KeyRange, StateStore},
 };
 use gress_core::{Result, StateName};
 use std::{fmt, ops::Bound};
@@ -22,11 +22,11 @@ impl MemoryStore {
 
 impl StateStore for MemoryStore {
     fn get(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool> {
-        self.content.with(&self.name, |content| content.map.get(key).map(|value| read(value)).is_some())
+        self.content.read(&self.name, |content| content.map.get(key).map(|value| read(value)).is_some())
     }
 
     fn multi_get(&self, keys: &[&[u8]], read: &mut dyn FnMut(usize, Option<&[u8]>)) -> Result<()> {
-        self.content.with(&self.name, |content| {
+        self.content.read(&self.name, |content| {
             for (index, key) in keys.iter().enumerate() {
                 read(index, content.map.get(*key).map(|value| &**value));
             }
@@ -34,7 +34,7 @@ impl StateStore for MemoryStore {
     }
 
     fn scan(&self, range: KeyRange<'_>, limit: usize, row: &mut dyn FnMut(&[u8], &[u8])) -> Result<Option<Vec<u8>>> {
-        self.content.with(&self.name, |content| {
+        self.content.read(&self.name, |content| {
             if range.upper.is_some_and(|upper| range.lower >= upper) {
                 return None;
             }
@@ -47,8 +47,22 @@ impl StateStore for MemoryStore {
         })
     }
 
+    fn snapshot(&self, row: &mut EachRow<'_>) -> Result<()> {
+        let view = self.content.write(&self.name, |content| content.open_view())?;
+        let mut rows = Vec::new();
+        loop {
+            self.content.read(&self.name, |content| content.read_view(&view, &mut rows))?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            rows.drain(..).try_for_each(|(key, value)| row(&key, &value))?;
+        }
+    }
+
     fn apply_run(&self, run: &mut dyn RunCursor) -> Result<()> {
-        self.content.with(&self.name, |content| content.apply(run))?
+        // Outside of the lock: a run may be read from a disk.
+        let changes = Change::collect(run)?;
+        self.content.write(&self.name, |content| content.apply(changes))
     }
 }
 

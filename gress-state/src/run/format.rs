@@ -14,8 +14,8 @@
 use super::RunEntry;
 use gress_core::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::fmt;
-use xxhash_rust::xxh3::xxh3_64;
+use std::{fmt, fs::File, io::Read, path::Path};
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 pub(super) const MAGIC: &[u8; 8] = b"GRESSRUN";
 pub(super) const END: &[u8; 8] = b"GRESSEND";
@@ -66,6 +66,32 @@ pub struct FileSummary {
     pub bytes: u64,
     /// Checksum of all bytes.
     pub digest: FileDigest,
+}
+
+impl FileSummary {
+    /// The summary of a file that exists, read from its beginning to its end.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn of_file(path: &Path) -> Result<Self> {
+        FileSummary::of(File::open(path)).map_err(|e| Error::io("read", path, e))
+    }
+
+    fn of(file: std::io::Result<File>) -> std::io::Result<Self> {
+        let mut file = file?;
+        let (mut hasher, mut bytes, mut buffer) = (Xxh3Default::new(), 0, vec![0; 1 << 18]);
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => return Ok(FileSummary { bytes, digest: FileDigest(hasher.digest128()) }),
+                Ok(read) => {
+                    hasher.update(&buffer[..read]);
+                    bytes += read as u64;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
 }
 
 /// Where a block lies, and what it begins with.

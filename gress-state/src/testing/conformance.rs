@@ -35,7 +35,7 @@ pub fn backend_conformance(factory: &dyn BackendFactory) {
     runs::range_deletes_may_overlap_and_may_be_empty(factory);
     runs::a_large_run_is_applied_like_a_small_one(factory);
     runs::flush_and_compact_change_no_content(factory);
-    runs::the_error_of_a_cursor_is_passed_on(factory);
+    runs::a_run_that_ends_in_an_error_changes_nothing(factory);
 
     lifecycle::opening_a_name_twice_gives_the_same_content(factory);
     lifecycle::two_stores_do_not_see_each_other(factory);

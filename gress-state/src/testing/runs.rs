@@ -124,14 +124,16 @@ pub fn flush_and_compact_change_no_content(factory: &dyn BackendFactory) {
     });
 }
 
-/// What the store holds afterwards is undefined.
-pub fn the_error_of_a_cursor_is_passed_on(factory: &dyn BackendFactory) {
+pub fn a_run_that_ends_in_an_error_changes_nothing(factory: &dyn BackendFactory) {
     with_store(factory, |store| {
+        apply(store, ["a", "b"].map(|key| Entry::put(key, "1")));
         for entries in [1, LARGE] {
-            let good = Entries::new((0..entries).map(|n| Entry::put(n.to_be_bytes(), "x")));
+            let bad = (0..entries).map(|n| Entry::put(n.to_be_bytes(), "x"));
+            let good = Entries::new(bad.chain([Entry::delete_range("a", "b")]));
             let error = store.apply_run(&mut Failing { good }).expect_err("the cursor fails");
             assert_eq!(error.kind(), ErrorKind::Damaged);
             assert!(error.to_string().contains("torn block"), "{error}");
+            assert_holds(store, &map(&["a", "b"], "1"));
         }
     });
 }

@@ -2,9 +2,10 @@
 
 use super::task::{Content, Factory};
 use crate::{
-    backend::{BackendFactory, BackendStats, StateBackend},
+    backend::{BackendFactory, BackendStats, CheckpointFile, StateBackend},
     run::{RunCursor, RunEntry},
-    store::{KeyRange, StateStore},
+    store::{EachRow, KeyRange, StateStore},
+    ttl::Expiry,
 };
 use gress_core::{Result, StateName};
 use std::{
@@ -63,6 +64,12 @@ impl Spy {
         self.seen.opened.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn spied(&self, backend: Box<dyn StateBackend>) -> Box<dyn StateBackend> {
+        let backend = Arc::new(Mutex::new(backend));
+        *self.seen.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(backend.clone());
+        Box::new(SpiedBackend { backend, seen: self.seen.clone() })
+    }
+
     /// What the last backend that was opened holds of a state.
     pub fn content(&self, state: &str) -> Result<Content> {
         let mut content = Content::new();
@@ -83,9 +90,11 @@ impl BackendFactory for Spy {
     }
 
     fn open(&self, directory: &Path) -> Result<Box<dyn StateBackend>> {
-        let backend = Arc::new(Mutex::new(self.factory.open(directory)?));
-        *self.seen.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(backend.clone());
-        Ok(Box::new(SpiedBackend { backend, seen: self.seen.clone() }))
+        Ok(self.spied(self.factory.open(directory)?))
+    }
+
+    fn open_copy(&self, copy: &Path, directory: &Path) -> Result<Box<dyn StateBackend>> {
+        Ok(self.spied(self.factory.open_copy(copy, directory)?))
     }
 }
 
@@ -105,6 +114,15 @@ impl StateBackend for SpiedBackend {
     fn open_store(&self, name: &StateName) -> Result<Box<dyn StateStore>> {
         let store = self.with(|backend| backend.open_store(name))?;
         Ok(Box::new(SpiedStore { store, seen: self.seen.clone() }))
+    }
+
+    fn open_expiring_store(&self, name: &StateName, expiry: Arc<Expiry>) -> Result<Box<dyn StateStore>> {
+        let store = self.with(|backend| backend.open_expiring_store(name, expiry))?;
+        Ok(Box::new(SpiedStore { store, seen: self.seen.clone() }))
+    }
+
+    fn checkpoint(&self, directory: &Path) -> Result<Vec<CheckpointFile>> {
+        self.with(|backend| backend.checkpoint(directory))
     }
 
     fn flush(&self) -> Result<()> {
@@ -146,6 +164,10 @@ impl StateStore for SpiedStore {
 
     fn scan(&self, range: KeyRange<'_>, limit: usize, row: &mut dyn FnMut(&[u8], &[u8])) -> Result<Option<Vec<u8>>> {
         self.store.scan(range, limit, row)
+    }
+
+    fn snapshot(&self, row: &mut EachRow<'_>) -> Result<()> {
+        self.store.snapshot(row)
     }
 
     fn apply_run(&self, run: &mut dyn RunCursor) -> Result<()> {
