@@ -42,6 +42,9 @@ pub enum ErrorKind {
     Locked,
     /// A replay gave other records than those that are committed already: the job is not deterministic.
     Replay,
+    /// A call was given what it cannot take: a key or value beyond the limit, a directory that exists. Mend the call;
+    /// nothing was changed.
+    Argument,
     /// The backend was closed before the call.
     Closed,
     /// A task cannot go on because another one is gone, whose own error is the cause. A job reports it only where no
@@ -88,6 +91,11 @@ impl Error {
     /// State or output that belongs to something else.
     pub fn refused(what: impl Into<String>) -> Self {
         Error::new(ErrorKind::Refused, what)
+    }
+
+    /// A call that was given what it cannot take.
+    pub fn argument(what: impl Into<String>) -> Self {
+        Error::new(ErrorKind::Argument, what)
     }
 
     /// `operation` on `path` failed: ``cannot create `a/b`: No space left on device``.

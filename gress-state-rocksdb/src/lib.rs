@@ -23,6 +23,7 @@ mod durability;
 mod error;
 mod factory;
 mod ingest;
+mod key_value;
 mod lock;
 mod nearest;
 mod options;
@@ -35,6 +36,7 @@ mod translate;
 mod ttl_filter;
 mod unfinished;
 mod validate;
+mod yaml;
 
 pub use backend::RocksDbBackend;
 pub use durability::Durability;

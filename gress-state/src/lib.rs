@@ -3,15 +3,19 @@
 //! ```text
 //!  handle ──▶ table of live values ──spill──▶ StateStore   (one of a StateBackend's; memory here, RocksDB in its crate)
 //!                     └────seal────▶ run ──▶ checkpoint storage ──▶ manifest
+//!
+//!  KeyValueState: bytes to bytes, without a job ──▶ StateStore
 //! ```
 //!
 //! Nothing here knows RocksDB, and nothing here starts a thread.
 
 mod backend;
 pub mod checkpoint;
+mod framed;
 mod handle;
 mod key;
 mod key_layout;
+pub mod key_value;
 pub mod memory;
 pub mod run;
 mod store;
@@ -20,10 +24,14 @@ mod task_state;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod ttl;
+mod wall_clock;
 
 pub use backend::{BackendFactory, BackendStats, CheckpointFile, StateBackend};
 pub use handle::{DueTimer, Entry, FiringWindow, Read, Timers, TimersOfTask, ValueState, WindowState, Write};
 pub use key::{Key, KeyMaker, Keyed, StateKey, StateValue};
+pub use key_value::{KeyValueOptions, KeyValueState};
 pub use store::{EachRow, KeyRange, StateStore, prefix_end};
 pub use table::{StateDescription, StateKind, StateTable, TaskBackend};
 pub use task_state::TaskState;
+pub use ttl::Ttl;
+pub use wall_clock::{ManualWallClock, SystemWallClock, WallClock};

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod filter;
+mod key_value;
 mod lifecycle;
 mod options_file;
 mod presets;

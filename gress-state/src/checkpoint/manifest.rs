@@ -1,20 +1,14 @@
 //! The manifest: the file whose existence makes a checkpoint exist.
 //!
-//! One header line with length and checksum, then JSON that people and tools can read:
-//!
-//! ```text
-//!  gress-manifest 1 1234 0f3c…        format, bytes of the body, xxh3-128 of the body
-//!  { "job": "3fa9c1d2", "id": 12, … }
-//! ```
+//! One header line with length and checksum, then JSON that people and tools can read.
 
 use super::{chain::Chain, paths::check_file_name};
-use crate::{run::FileDigest, table::StateDescription};
+use crate::{framed::Frame, run::FileDigest, table::StateDescription};
 use gress_core::{CheckpointId, Error, JobId, Result, StateName, TaskId, codec, key_group};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-const MAGIC: &str = "gress-manifest";
-const FORMAT: u32 = 1;
+const FRAME: Frame = Frame { magic: "gress-manifest", format: 1 };
 
 /// What a checkpoint consists of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,12 +136,7 @@ impl Manifest {
     /// # Errors
     /// None in practice: a manifest is plain data.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let mut body = serde_json::to_vec_pretty(self).map_err(|e| Error::damaged(e.to_string()))?;
-        body.push(b'\n');
-        let digest = FileDigest(xxhash_rust::xxh3::xxh3_128(&body));
-        let mut bytes = format!("{MAGIC} {FORMAT} {} {digest}\n", body.len()).into_bytes();
-        bytes.append(&mut body);
-        Ok(bytes)
+        FRAME.write(self)
     }
 
     /// The manifest whose file has these bytes.
@@ -155,28 +144,7 @@ impl Manifest {
     /// # Errors
     /// Bytes that are no manifest, of a newer format, cut short or changed; names that are no file names.
     pub fn from_bytes(bytes: &[u8]) -> Result<Manifest> {
-        let no_manifest = || Error::damaged("it does not begin like a manifest");
-        let line_end = bytes.iter().take(128).position(|&b| b == b'\n').ok_or_else(no_manifest)?;
-        let header = std::str::from_utf8(&bytes[..line_end]).map_err(|_| no_manifest())?;
-        let mut words = header.split(' ');
-        let (magic, format, len, digest) = (words.next(), words.next(), words.next(), words.next());
-        if magic != Some(MAGIC) {
-            return Err(no_manifest());
-        }
-        if format != Some("1") {
-            let found = format.unwrap_or("?");
-            return Err(Error::damaged(format!("it has format {found}; this release reads format {FORMAT}")));
-        }
-        let body = &bytes[line_end + 1..];
-        if len != Some(body.len().to_string().as_str()) {
-            let expected = len.unwrap_or("?");
-            return Err(Error::damaged(format!("it has length {}, expected {expected}", body.len())));
-        }
-        let found = FileDigest(xxhash_rust::xxh3::xxh3_128(body)).to_string();
-        if digest != Some(found.as_str()) {
-            return Err(Error::damaged(format!("it has checksum {found}, expected {}", digest.unwrap_or("?"))));
-        }
-        let manifest: Manifest = serde_json::from_slice(body).map_err(|e| Error::damaged(e.to_string()))?;
+        let manifest: Manifest = FRAME.read(bytes)?;
         manifest.chains().flat_map(|c| &c.runs).filter_map(|r| r.file()).try_for_each(check_file_name)?;
         Ok(manifest)
     }

@@ -1,10 +1,11 @@
 //! One task's stores in memory.
 
 use crate::{
-    backend::{BackendStats, CheckpointFile, StateBackend},
+    backend::{BackendFactory, BackendStats, CheckpointFile, StateBackend},
     checkpoint::{CheckpointStorage, LocalStorage},
+    key_value::{KeyValueOptions, KeyValueState},
     memory::{
-        MemoryStore,
+        MemoryFactory, MemoryStore,
         content::{Change, Content, SharedContent, closed},
         view::View,
     },
@@ -37,6 +38,30 @@ impl Default for MemoryBackend {
 }
 
 impl MemoryBackend {
+    /// A key-value state in memory; see [`KeyValueState`].
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn open() -> Result<KeyValueState> {
+        MemoryBackend::open_with(KeyValueOptions::default())
+    }
+
+    /// As [`MemoryBackend::open`], with these options.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn open_with(options: KeyValueOptions) -> Result<KeyValueState> {
+        KeyValueState::over(Box::new(MemoryBackend::default()), MemoryFactory.name(), options)
+    }
+
+    /// The key-value state that [`KeyValueState::create_checkpoint`] has written, in memory.
+    ///
+    /// # Errors
+    /// As [`KeyValueState::open_checkpoint`].
+    pub fn open_checkpoint(checkpoint: impl AsRef<Path>, options: KeyValueOptions) -> Result<KeyValueState> {
+        KeyValueState::open_checkpoint(&MemoryFactory, checkpoint.as_ref(), None, options)
+    }
+
     /// A backend with the content of a copy that [`StateBackend::checkpoint`] wrote.
     pub(super) fn read_copy(copy: &Path) -> Result<Self> {
         let storage = LocalStorage::new(copy);
@@ -66,7 +91,7 @@ impl MemoryBackend {
         }
     }
 
-    fn open(&self, name: &StateName) -> Result<SharedContent> {
+    fn content(&self, name: &StateName) -> Result<SharedContent> {
         self.with(|stores| Ok(stores.entry(name.clone()).or_insert_with(SharedContent::empty).clone()))
     }
 
@@ -83,12 +108,12 @@ impl MemoryBackend {
 
 impl StateBackend for MemoryBackend {
     fn open_store(&self, name: &StateName) -> Result<Box<dyn StateStore>> {
-        Ok(Box::new(MemoryStore::new(name.clone(), self.open(name)?)))
+        Ok(Box::new(MemoryStore::new(name.clone(), self.content(name)?)))
     }
 
     /// Each write looks at a few entries, in turn, and removes those of them that have expired.
     fn open_expiring_store(&self, name: &StateName, expiry: Arc<Expiry>) -> Result<Box<dyn StateStore>> {
-        let content = self.open(name)?;
+        let content = self.content(name)?;
         content.write(name, |content| content.expire(expiry))?;
         Ok(Box::new(MemoryStore::new(name.clone(), content)))
     }

@@ -103,6 +103,29 @@ impl RunReader {
         self.entries
     }
 
+    /// The entry that [`RunCursor::next`] gives next.
+    ///
+    /// # Errors
+    /// As [`RunCursor::next`].
+    pub fn peek(&mut self) -> Result<Option<RunEntry<'_>>> {
+        match self.fill()? {
+            true => Ok(Some(format::decode_entry(&self.block, self.at)?.0)),
+            false => Ok(None),
+        }
+    }
+
+    /// Loads the next block where the one before is read to its end; `false` at the end of the run.
+    fn fill(&mut self) -> Result<bool> {
+        while self.at == self.block.len() {
+            if self.next_block == self.blocks.len() {
+                return Ok(false);
+            }
+            self.load_block(self.next_block)?;
+            self.next_block += 1;
+        }
+        Ok(true)
+    }
+
     fn load_block(&mut self, handle: usize) -> Result<()> {
         let handle = &self.blocks[handle];
         let (offset, entries_len) = (handle.offset, handle.len as usize - 8);
@@ -129,12 +152,8 @@ fn check(bytes: &[u8], expected: u64, what: &str, offset: u64) -> Result<()> {
 
 impl RunCursor for RunReader {
     fn next(&mut self) -> Result<Option<RunEntry<'_>>> {
-        while self.at == self.block.len() {
-            if self.next_block == self.blocks.len() {
-                return Ok(None);
-            }
-            self.load_block(self.next_block)?;
-            self.next_block += 1;
+        if !self.fill()? {
+            return Ok(None);
         }
         let (entry, next) = format::decode_entry(&self.block, self.at)?;
         self.at = next;
