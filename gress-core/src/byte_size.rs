@@ -28,6 +28,22 @@ impl ByteSize {
     pub const fn bytes(self) -> u64 {
         self.0
     }
+
+    /// Without rounding, as it reads back: in the largest unit that needs no fraction (`96KiB`, `512MB`), else in bytes.
+    pub fn exact(self) -> String {
+        let units = [
+            ("GiB", 1 << 30),
+            ("GB", 1_000_000_000),
+            ("MiB", 1 << 20),
+            ("MB", 1_000_000),
+            ("KiB", 1 << 10),
+            ("KB", 1_000),
+        ];
+        match units.iter().find(|(_, unit)| self.0 > 0 && self.0.is_multiple_of(*unit)) {
+            Some((name, unit)) => format!("{}{name}", self.0 / unit),
+            None => self.0.to_string(),
+        }
+    }
 }
 
 /// `KB`, `MB`, … count in thousands, `KiB`, `MiB`, … in 1,024s; a plain number is bytes.
@@ -50,6 +66,22 @@ impl fmt::Display for ByteSize {
 #[cfg(test)]
 mod tests {
     use super::ByteSize;
+
+    #[test]
+    fn an_exact_size_reads_back() {
+        for (bytes, text) in [
+            (0, "0"),
+            (1, "1"),
+            (1 << 30, "1GiB"),
+            (2_000_000_000, "2GB"),
+            (96 << 10, "96KiB"),
+            (512_000_000, "512MB"),
+            (170_666_666, "170666666"),
+        ] {
+            assert_eq!(ByteSize(bytes).exact(), text);
+            assert_eq!(text.parse(), Ok(ByteSize(bytes)));
+        }
+    }
 
     #[test]
     fn sizes_take_units_or_plain_bytes() {

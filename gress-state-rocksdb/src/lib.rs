@@ -14,6 +14,7 @@
 //! A preset's sizes, open files and background jobs are **per process**: [`RocksDbFactory::new`] takes the number of
 //! databases that will share them.
 
+mod advice;
 mod backend;
 mod checkpoint;
 mod chunk;
@@ -28,6 +29,7 @@ mod lock;
 mod nearest;
 mod options;
 mod preset;
+mod resolved;
 mod setting;
 mod shared;
 mod stats;
@@ -43,5 +45,6 @@ pub use durability::Durability;
 pub use factory::RocksDbFactory;
 pub use options::{Options, RocksDbConfig};
 pub use preset::Preset;
+pub use resolved::{ResolvedFrom, ResolvedOption};
 pub use setting::Compression;
 pub use store::RocksDbStore;

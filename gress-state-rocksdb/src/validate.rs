@@ -14,6 +14,7 @@ impl RocksDbConfig {
         review.counts();
         review.level0();
         review.buffers();
+        review.cache();
         review.reads();
         review.statistics();
         match review.problems.is_empty() {
@@ -80,6 +81,15 @@ impl Review<'_> {
             let (one, all) = (self.said("write_buffer_size", one), self.said("db_write_buffer_size", all));
             let advice = "one buffer must fit into the limit over all; 0 sets no limit";
             self.problems.push(format!("{one} is above {all}: {advice}"));
+        }
+    }
+
+    fn cache(&mut self) {
+        let (cache, block) = (self.options.block_cache_size, self.options.block_size);
+        if cache.0 > 0 && cache < block {
+            let (cache, block) = (self.said("block_cache_size", cache), self.said("block_size", block));
+            self.problems
+                .push(format!("{cache} is below {block}: valid are sizes that hold a block, and 0 for no cache"));
         }
     }
 
@@ -181,6 +191,13 @@ mod tests {
         let text = problem(Preset::Balanced, &[("write_buffer_size", "64MiB"), ("db_write_buffer_size", "32MiB")]);
         assert!(text.contains("is above `db_write_buffer_size: 32.0 MiB`"), "{text}");
         assert_eq!(problem(Preset::LowLatency, &[("db_write_buffer_size", "32MiB")]), "");
+    }
+
+    #[test]
+    fn a_cache_holds_a_block_or_nothing() {
+        let text = problem(Preset::Balanced, &[("block_cache_size", "1KiB")]);
+        assert!(text.contains("`block_cache_size: 1.0 KiB` is below `block_size: 4.0 KiB` (of preset"), "{text}");
+        assert_eq!(problem(Preset::Balanced, &[("block_cache_size", "4KiB")]), "");
     }
 
     #[test]

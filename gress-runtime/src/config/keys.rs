@@ -103,7 +103,7 @@ pub(super) const KEYS: &[Key] = &[
             config.state.memory = Some(text.parse().ok().filter(|size: &ByteSize| size.bytes() > 0)?);
             Some(())
         },
-        get: |config| config.state.memory.map(size_text),
+        get: |config| config.state.memory.map(ByteSize::exact),
     },
     Key {
         name: "state.directory",
@@ -159,16 +159,6 @@ fn address(text: &str) -> Option<SocketAddr> {
     match text.strip_prefix("localhost:") {
         Some(port) => loopback(port),
         None => text.parse().ok().or_else(|| loopback(text)),
-    }
-}
-
-/// Exactly: in the first unit that needs no fraction, else in bytes.
-fn size_text(size: ByteSize) -> String {
-    let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KiB", 1 << 10)];
-    let bytes = size.bytes();
-    match units.iter().find(|(_, unit)| bytes > 0 && bytes.is_multiple_of(*unit)) {
-        Some((name, unit)) => format!("{}{name}", bytes / unit),
-        None => bytes.to_string(),
     }
 }
 
