@@ -264,13 +264,15 @@ fn config(flags: &Flags) -> Result<Config> {
     ];
     let code: Vec<_> = code.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
     let mut config = Config::load(flags.config.as_deref(), process_environment()?, &code)?;
-    let default = |key: &str| config.explain().iter().any(|s| s.key == key && matches!(s.origin, Origin::Default));
+    let default = |key: &str| config.settings().iter().any(|s| s.key == key && matches!(s.origin, Origin::Default));
     if default("parallelism") {
         config.parallelism = 2;
     }
     let state = flags.out.join(".state");
     config.checkpoint.directory.get_or_insert_with(|| state.join("checkpoints"));
-    config.state.directory.get_or_insert(state);
+    if !config.state.rocksdb.iter().any(|setting| setting.key == "path") {
+        config.state.directory.get_or_insert(state);
+    }
     Ok(config)
 }
 

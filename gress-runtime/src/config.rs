@@ -16,14 +16,19 @@
 //! case with `__` for each dot. A single `_` belongs to the key. Variables without the prefix are none of Gress's.
 
 mod backend_options;
+mod contradiction;
+mod directories;
 mod document;
 mod duration;
 mod environment;
+mod explanation;
 mod keys;
 mod layer;
 mod load;
 #[cfg(test)]
 mod mutations;
+#[cfg(all(test, feature = "rocksdb"))]
+mod odd_values;
 mod origin;
 mod outline;
 mod problem;
@@ -33,11 +38,15 @@ mod setting;
 mod suggest;
 
 pub use self::{
-    backend_options::{BackendOptions, Contradiction},
+    backend_options::BackendOptions,
+    contradiction::Contradiction,
     environment::process_environment,
+    explanation::{Explanation, Row},
     origin::{Origin, Origins},
     setting::Setting,
 };
+
+pub(crate) use self::keys::ROCKSDB;
 
 #[cfg(feature = "rocksdb")]
 pub use self::rocksdb_options::RocksDbOptions;
@@ -69,7 +78,7 @@ pub struct Config {
     pub state: StateConfig,
     /// `metrics.*`: where metrics can be read.
     pub metrics: MetricsConfig,
-    /// Where the values came from; [`explain`](Config::explain) and errors name it.
+    /// Where the values came from; [`explain`](Config::explain), [`settings`](Config::settings) and errors name it.
     pub origins: Origins,
 }
 
@@ -169,12 +178,41 @@ impl Config {
         load::validate(self, options)
     }
 
-    /// Each value in force and who set it, in the order of the table of keys, then those below `state.rocksdb.`. What is
-    /// unset and has no default is left out.
+    /// Each value that is set or has a default of its own, and who set it, in the order of the table of keys, then those
+    /// below `state.rocksdb.`.
     ///
     /// Printed one a line this is again a YAML file, and loads to the same config.
-    pub fn explain(&self) -> Vec<Setting> {
-        setting::explain(self)
+    pub fn settings(&self) -> Vec<Setting> {
+        setting::settings(self)
+    }
+
+    /// Every value that a job with so many keyed tasks (`parallelism` times its keyed steps) would run with: each key, set
+    /// or not, each option that RocksDB gets, and what the memory budget divides into, all with where they come from.
+    ///
+    /// ```
+    /// use gress_runtime::config::Config;
+    ///
+    /// # fn main() -> gress_runtime::Result<()> {
+    /// let config = Config::load(None, [], &[("state.backend", "memory".into()), ("state.memory", "8MiB".into())])?;
+    /// let explanation = config.explain(4)?;
+    /// let share = explanation.get("budget.table_of_each_task").and_then(|row| row.value.as_deref());
+    /// assert_eq!(share, Some("2MiB"));
+    /// println!("{explanation}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A budget that cannot be divided over so many tasks, and settings that code has put in unchecked.
+    pub fn explain(&self, keyed_tasks: usize) -> Result<Explanation> {
+        explanation::explain(self, keyed_tasks)
+    }
+
+    /// What works but contradicts the advice on disks, one sentence each, with keys and values; a job warns of it when it
+    /// starts.
+    pub fn advice(&self) -> Vec<String> {
+        crate::backends::advice(self)
     }
 
     /// Every key that a config can have, with what is valid for it; those below `state.rocksdb.` are the backend's.

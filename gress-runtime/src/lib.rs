@@ -4,6 +4,7 @@
 //! checkpoints make it survive a crash with every event counted exactly once. `docs/architecture.md` tells how.
 
 mod backends;
+mod budget;
 pub mod config;
 mod coordinator;
 mod job;

@@ -37,7 +37,7 @@ mod feed;
 mod record;
 
 use crate::{
-    backends,
+    backends, budget,
     config::{Backend, Config},
     coordinator::ToCoordinator,
     job::{Build, Job, Shared, Stream},
@@ -210,13 +210,14 @@ impl<I: Data, O: Data> Running<I, O> {
         let (to_coordinator, coordinator) = unbounded();
         let (executor, counters) = (Arc::new(SteppedExecutor::default()), Arc::new(Counters::default()));
         let clock = Arc::new(HandClock::default());
-        let keyed = plan.keyed_tasks();
+        let parts =
+            budget::divide(config, plan.keyed_tasks()).map_err(|contradiction| contradiction.into_error(config))?;
         let shared = Arc::new(Shared {
             job: JobId(1),
             epoch,
             batch: config.batch.size,
-            factory: backends::factory(config, keyed)?,
-            budget_bytes: backends::table_budget(config, keyed),
+            factory: backends::factory(config, &parts)?,
+            budget_bytes: parts.table_share_bytes(),
             work_directory: crate::job::work_directory(config.state.directory.as_deref(), None).join(epoch.to_string()),
             storage: Some(storage.clone() as Arc<dyn CheckpointStorage>),
             executor: executor.clone() as Arc<dyn Executor>,

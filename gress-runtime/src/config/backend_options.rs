@@ -1,7 +1,6 @@
 //! What a state backend knows about the settings that are its own.
 
-use super::Setting;
-use gress_core::ByteSize;
+use super::{Config, Contradiction};
 use std::fmt;
 
 /// The settings that a backend takes below `state.rocksdb.`, so that they are checked together with all others, before
@@ -16,22 +15,17 @@ pub trait BackendOptions: fmt::Debug + Send + Sync {
     /// 64MB`); key, value and place are named around it.
     fn check(&self, key: &str, value: &str) -> Result<(), String>;
 
-    /// Whether values, each valid by itself, can stand together and within the budget `memory`. `settings` holds each key
-    /// once, in rising precedence.
-    fn check_together(&self, settings: &[Setting], memory: Option<ByteSize>) -> Result<(), Contradiction> {
-        let _ = (settings, memory);
+    /// The key that `key` is another spelling of; `key` itself if there is but one.
+    fn canonical<'k>(&self, key: &'k str) -> &'k str {
+        key
+    }
+
+    /// Whether values, each valid by itself, can stand together and within the budget `state.memory`. Those below
+    /// `state.rocksdb.` are in `config.state.rocksdb`.
+    fn check_together(&self, config: &Config) -> Result<(), Contradiction> {
+        let _ = config;
         Ok(())
     }
-}
-
-/// Values that are valid, but not together.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Contradiction {
-    /// The keys, in full (`state.rocksdb.allow_mmap_reads`, `state.memory`); those that are set are shown with value and
-    /// place.
-    pub keys: Vec<String>,
-    /// Why they exclude each other and what to do: `memory-mapped and direct reads exclude each other: drop one`.
-    pub reason: String,
 }
 
 /// The options of the backend that is built in; `None` if there is none to ask.

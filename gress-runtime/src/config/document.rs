@@ -16,15 +16,20 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Reads the file at `path`; `Err` is a sentence that names it.
 pub(super) fn read(path: &Path) -> Result<Vec<RawValue>, String> {
-    let file = path.display();
     let mut bytes = Vec::new();
     fs::File::open(path)
         .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("cannot read the config file {file}: {error}"))?;
+        .map_err(|error| format!("cannot read the config file {}: {error}", path.display()))?;
+    parse(path, &bytes)
+}
+
+/// What `bytes`, the content of `path`, say.
+pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<RawValue>, String> {
+    let file = path.display();
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(format!("{file} is larger than {FILE_BYTES_MAX} bytes: that is no config file"));
     }
-    let text = str::from_utf8(&bytes).map_err(|error| {
+    let text = str::from_utf8(bytes).map_err(|error| {
         let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         format!("{file}, line {line}: not valid UTF-8")
     })?;
@@ -32,7 +37,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<RawValue>, String> {
 }
 
 /// What `text`, the content of `path`, says; in the order of its lines.
-pub(super) fn layer(path: &Path, text: &str) -> Result<Vec<RawValue>, String> {
+fn layer(path: &Path, text: &str) -> Result<Vec<RawValue>, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let file = path.display();
     let outline = Outline::of(text).map_err(|flaw| format!("{file}, line {}: {}", flaw.line, flaw.what))?;

@@ -13,7 +13,7 @@ use std::{
 };
 
 /// Settings with this prefix are the backend's own; see [`BackendOptions`](super::BackendOptions).
-pub(super) const ROCKSDB: &str = "state.rocksdb.";
+pub(crate) const ROCKSDB: &str = "state.rocksdb.";
 
 /// Keys below [`ROCKSDB`] that may be suggested even if nobody can say which keys there are.
 pub(super) const ROCKSDB_ALWAYS: [&str; 2] = ["preset", "path"];

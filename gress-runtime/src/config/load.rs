@@ -1,15 +1,18 @@
 //! Lays the layers over each other, and holds the result to the rules.
 
 use super::{
-    BackendOptions, Config, Contradiction, Origin, Setting, document, environment,
+    BackendOptions, Config, Origin, Setting, directories, document, environment,
     keys::{self, KEYS, Key, ROCKSDB},
     layer::{self, RawValue, Shape},
     problem::{Problems, quoted},
-    setting::explain,
+    setting::settings,
     suggest,
 };
 use gress_core::Result;
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    path::Path,
+};
 
 /// File, environment and code over the defaults; see [`Config::load`].
 pub(super) fn load(
@@ -18,8 +21,23 @@ pub(super) fn load(
     environment: Vec<(String, String)>,
     code: &[(&str, String)],
 ) -> Result<Config> {
-    let mut loading = Loading { options, config: Config::default(), problems: Problems::default() };
     let document = file.map_or(Ok(Vec::new()), document::read);
+    lay_all(options, document, environment, code)
+}
+
+/// A file that holds `bytes`, over the defaults, without the way over the disk.
+#[cfg(test)]
+pub(super) fn load_bytes(path: &Path, bytes: &[u8]) -> Result<Config> {
+    lay_all(super::backend_options::of_this_build(), document::parse(path, bytes), Vec::new(), &[])
+}
+
+fn lay_all(
+    options: Option<&dyn BackendOptions>,
+    document: Result<Vec<RawValue>, String>,
+    environment: Vec<(String, String)>,
+    code: &[(&str, String)],
+) -> Result<Config> {
+    let mut loading = Loading { options, config: Config::default(), problems: Problems::default() };
     match document {
         Ok(document) => loading.lay(document),
         Err(sentence) => loading.problems.push(sentence),
@@ -32,7 +50,7 @@ pub(super) fn load(
 /// The same rules for values that are in place; see [`Config::validate`].
 pub(super) fn validate(config: &Config, options: Option<&dyn BackendOptions>) -> Result<()> {
     let mut loading = Loading { options, config: Config::default(), problems: Problems::default() };
-    for Setting { key, value, origin } in explain(config) {
+    for Setting { key, value, origin } in settings(config) {
         loading.take(RawValue { key, shape: Shape::scalar(value), origin });
     }
     loading.finish().map(drop)
@@ -50,13 +68,17 @@ impl Loading<'_> {
     fn lay(&mut self, layer: Vec<RawValue>) {
         let mut first: HashMap<String, Origin> = HashMap::new();
         for value in layer {
-            match first.get(&value.key) {
-                Some(origin) => {
-                    let key = quoted(&value.key);
+            let key = match value.key.strip_prefix(ROCKSDB) {
+                Some(name) => format!("{ROCKSDB}{}", canonical(name, self.options)),
+                None => value.key.clone(),
+            };
+            match first.entry(key) {
+                Entry::Occupied(first) => {
+                    let (key, origin) = (quoted(&value.key), first.get());
                     self.problems.push(format!("{key} is given twice: in {origin} and in {}", value.origin));
                 }
-                None => {
-                    first.insert(value.key.clone(), value.origin.clone());
+                Entry::Vacant(place) => {
+                    place.insert(value.origin.clone());
                     self.take(value);
                 }
             }
@@ -105,8 +127,9 @@ impl Loading<'_> {
         };
         match (verdict, shape) {
             (Ok(()), Shape::Scalar(value)) => {
+                let options = self.options;
                 let settings = &mut self.config.state.rocksdb;
-                settings.retain(|setting| setting.key != name);
+                settings.retain(|setting| canonical(&setting.key, options) != canonical(&name, options));
                 settings.push(Setting { key: name, value, origin });
             }
             (verdict, shape) => self.wrong_value(&key, &shape, &origin, &verdict.err().unwrap_or_default()),
@@ -120,10 +143,9 @@ impl Loading<'_> {
     /// Looks at the values together, once each is right by itself.
     fn finish(mut self) -> Result<Config> {
         if self.problems.is_empty() {
-            let state = &self.config.state;
-            let backends = self.options.map_or(Ok(()), |options| options.check_together(&state.rocksdb, state.memory));
-            for contradiction in [directories_differ(&self.config), backends].into_iter().filter_map(Result::err) {
-                self.problems.push(sentence(&contradiction, &explain(&self.config)));
+            let backends = self.options.map_or(Ok(()), |options| options.check_together(&self.config));
+            for contradiction in [directories::check(&self.config), backends].into_iter().filter_map(Result::err) {
+                self.problems.push(contradiction.sentence(&settings(&self.config)));
             }
         }
         self.problems.or(self.config)
@@ -140,27 +162,9 @@ impl Shape {
     }
 }
 
-/// Working files come and go; among checkpoints that would be dangerous.
-fn directories_differ(config: &Config) -> Result<(), Contradiction> {
-    match (&config.checkpoint.directory, &config.state.directory) {
-        (Some(checkpoints), Some(working_files)) if checkpoints == working_files => Err(Contradiction {
-            keys: vec!["checkpoint.directory".into(), "state.directory".into()],
-            reason: "checkpoints and working files need directories of their own".into(),
-        }),
-        _ => Ok(()),
-    }
-}
-
-fn sentence(contradiction: &Contradiction, settings: &[Setting]) -> String {
-    let part = |key: &String| match settings.iter().find(|setting| setting.key == *key) {
-        Some(Setting { value, origin, .. }) => format!("`{key}` is {}, set in {origin}", quoted(value)),
-        None => format!("`{key}` is not set"),
-    };
-    let parts: Vec<_> = contradiction.keys.iter().map(part).collect();
-    match parts.is_empty() {
-        true => contradiction.reason.clone(),
-        false => format!("{}: {}", parts.join(", and "), contradiction.reason),
-    }
+/// One name for all spellings of a key of the backend.
+fn canonical<'k>(name: &'k str, options: Option<&dyn BackendOptions>) -> &'k str {
+    options.map_or(name, |options| options.canonical(name))
 }
 
 /// What stands at a key, as the predicate of a sentence.
@@ -203,7 +207,7 @@ fn all_keys(options: Option<&dyn BackendOptions>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Backend;
+    use crate::config::{Backend, Contradiction};
     use gress_core::{ByteSize, Error, ErrorKind};
     use std::{fs, time::Duration};
 
@@ -213,7 +217,7 @@ mod tests {
 
     impl BackendOptions for Fake {
         fn keys(&self) -> &[&str] {
-            &["preset", "path", "allow_mmap_reads", "use_direct_reads"]
+            &["preset", "path", "allow_mmap_reads", "mmap", "use_direct_reads"]
         }
 
         fn check(&self, key: &str, value: &str) -> Result<(), String> {
@@ -224,7 +228,12 @@ mod tests {
             }
         }
 
-        fn check_together(&self, settings: &[Setting], memory: Option<ByteSize>) -> Result<(), Contradiction> {
+        fn canonical<'k>(&self, key: &'k str) -> &'k str {
+            if key == "mmap" { "allow_mmap_reads" } else { key }
+        }
+
+        fn check_together(&self, config: &Config) -> Result<(), Contradiction> {
+            let (settings, memory) = (&config.state.rocksdb, config.state.memory);
             let on = |key| settings.iter().any(|setting| setting.key == key && setting.value == "true");
             let contradiction = |keys: &[&str], reason: &str| {
                 let keys = keys.iter().map(|key| key.to_string()).collect();
@@ -287,7 +296,7 @@ mod tests {
         let environment = [environment.as_slice(), &[("GRESS__CHECKPOINT__RETAINED", "3")]].concat();
         let config = load_all(file, &environment, &[("checkpoint.retained", "4")]).expect("valid");
         assert_eq!((config.parallelism, config.batch.size, config.checkpoint.retained), (2, 3, 4));
-        let origins: Vec<_> = config.explain().into_iter().map(|s| (s.key, s.origin)).collect();
+        let origins: Vec<_> = config.settings().into_iter().map(|s| (s.key, s.origin)).collect();
         let of = |key: &str| origins.iter().find(|(k, _)| k == key).map(|(_, origin)| origin.clone());
         assert!(matches!(of("parallelism"), Some(Origin::File { line: Some(1), .. })));
         assert_eq!(of("batch.size"), Some(Origin::Environment { variable: "GRESS__BATCH__SIZE".into() }));
@@ -374,6 +383,16 @@ mod tests {
         assert_eq!(error.to_string(), sentence);
         assert!(load_all("", &[], &[("name", "a"), ("name", "b")]).is_err());
         assert_eq!(refusal("name: a\nname: b\n"), "flights.yaml, line 2: `name` is given twice, first in line 1");
+    }
+
+    #[test]
+    fn two_spellings_of_a_key_are_one_key() {
+        let file = "state.rocksdb: {mmap: true, allow_mmap_reads: false}";
+        let twice = "`state.rocksdb.mmap` is given twice: in flights.yaml, line 1 and in flights.yaml, line 1";
+        assert_eq!(refusal(file), twice);
+        let over = load_all("state.rocksdb.allow_mmap_reads: false", &[], &[("state.rocksdb.mmap", "true")]);
+        let settings = over.expect("code goes over the file").state.rocksdb;
+        assert_eq!((settings.len(), settings[0].value.as_str()), (1, "true"));
     }
 
     #[test]

@@ -1,15 +1,24 @@
 //! Who set a value.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use serde::{Serialize, Serializer};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// Who set a value: the place to go to in order to change it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+///
+/// The last two are where a value comes from that nobody set, in an [`Explanation`](super::Explanation).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(tag = "source", rename_all = "snake_case")]
 pub enum Origin {
     /// Nobody.
     Default,
     /// A config file.
     File {
         /// As it was named when the config was loaded.
+        #[serde(serialize_with = "as_text")]
         path: PathBuf,
         /// Counted from 1.
         line: Option<usize>,
@@ -21,6 +30,32 @@ pub enum Origin {
     },
     /// The program, or a flag that it takes.
     Code,
+    /// A preset, for an option that the config leaves to it.
+    Preset {
+        /// Its name.
+        preset: String,
+    },
+    /// Other values.
+    Derived {
+        /// Their keys.
+        from: String,
+    },
+}
+
+impl Origin {
+    /// As a column of a table has it: `flights.yaml:3`, `environment GRESS__PARALLELISM`, `preset balanced`.
+    pub fn place(&self) -> String {
+        match self {
+            Origin::File { path, line: Some(line) } => format!("{}:{line}", path.display()),
+            Origin::Environment { variable } => format!("environment {variable}"),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// Paths need not be UTF-8, JSON must.
+fn as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 /// Reads on after "set in": `flights.yaml, line 3`, `environment variable GRESS__PARALLELISM`, `code`.
@@ -32,6 +67,8 @@ impl fmt::Display for Origin {
             Origin::File { path, line: Some(line) } => write!(f, "{}, line {line}", path.display()),
             Origin::Environment { variable } => write!(f, "environment variable {variable}"),
             Origin::Code => f.write_str("code"),
+            Origin::Preset { preset } => write!(f, "preset {preset}"),
+            Origin::Derived { from } => write!(f, "derived from {from}"),
         }
     }
 }

@@ -22,15 +22,20 @@ impl Problems {
     }
 
     /// One error that holds all of them, or `value` if there is none.
-    pub(super) fn or<T>(mut self, value: T) -> Result<T> {
-        if self.is_empty() {
-            return Ok(value);
+    pub(super) fn or<T>(self, value: T) -> Result<T> {
+        match self.is_empty() {
+            true => Ok(value),
+            false => Err(self.into_error()),
         }
+    }
+
+    /// One error that holds all of them, of which there is at least one.
+    pub(super) fn into_error(mut self) -> Error {
         if let Some(more) = self.0.len().checked_sub(PROBLEMS_SHOWN_MAX).filter(|more| *more > 0) {
             self.0.truncate(PROBLEMS_SHOWN_MAX);
             self.0.push(format!("and {more} more problems"));
         }
-        Err(Error::config(self.0.join("\n")))
+        Error::config(self.0.join("\n"))
     }
 }
 

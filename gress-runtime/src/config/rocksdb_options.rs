@@ -1,8 +1,12 @@
 //! The options of the RocksDB backend, as `state.rocksdb.` takes them. Present with the feature `rocksdb`.
 
-use super::{BackendOptions, Contradiction, Setting, keys::ROCKSDB};
-use gress_core::ByteSize;
-use gress_state_rocksdb::RocksDbConfig;
+use super::{BackendOptions, Config, Contradiction, Origin, Row, Setting, keys::ROCKSDB};
+use crate::{
+    backends,
+    budget::{self, Parts},
+};
+use gress_core::Result;
+use gress_state_rocksdb::{ResolvedFrom, RocksDbConfig};
 
 /// Asks the backend itself, so that its options are listed in one place.
 #[derive(Clone, Copy, Debug)]
@@ -19,43 +23,57 @@ impl BackendOptions for RocksDbOptions {
         verdict.map_err(|reason| reason.strip_prefix(&format!("`{key}`: ")).unwrap_or(&reason).to_owned())
     }
 
-    fn check_together(&self, settings: &[Setting], memory: Option<ByteSize>) -> Result<(), Contradiction> {
-        let mut config = RocksDbConfig::default();
-        let unset = |reason| Contradiction { keys: Vec::new(), reason };
-        settings.iter().try_for_each(|setting| config.set(&setting.key, &setting.value)).map_err(unset)?;
-        config.validate().map_err(|reason| Contradiction { keys: named(&reason, settings), reason })?;
-        fits(&config, memory)
+    fn canonical<'k>(&self, key: &'k str) -> &'k str {
+        RocksDbConfig::canonical(key)
     }
+
+    /// Judges what RocksDB would get, the parts of the budget included. On the memory backend, that is what is set.
+    fn check_together(&self, config: &Config) -> Result<(), Contradiction> {
+        let parts = budget::divide(config, config.parallelism)?;
+        let options = backends::resolved_options(config, &parts)?;
+        let settings = &config.state.rocksdb;
+        options.validate().map_err(|reason| Contradiction { keys: named(&reason, settings), reason })
+    }
+}
+
+/// A row for each option in force, preset and path first.
+pub(super) fn rows(config: &Config, parts: &Parts) -> Result<Vec<Row>> {
+    let options =
+        backends::resolved_options(config, parts).map_err(|contradiction| contradiction.into_error(config))?;
+    let set = |key: &str| config.state.rocksdb.iter().find(|setting| RocksDbConfig::canonical(&setting.key) == key);
+    let row = |key: &str, value: Option<String>, origin| Row { key: format!("{ROCKSDB}{key}"), value, origin };
+    let derived = |key: &str| Origin::Derived { from: String::from(key) };
+    let plain = |key: &str, default: Option<String>| match set(key) {
+        Some(setting) => row(key, Some(setting.value.clone()), setting.origin.clone()),
+        None => row(key, default, Origin::Default),
+    };
+    let resolved = options.resolved().into_iter().map(|option| {
+        let origin = match (set(option.key), option.from) {
+            (Some(setting), _) => setting.origin.clone(),
+            (None, ResolvedFrom::Config) => derived("state.memory"),
+            (None, ResolvedFrom::Preset) => Origin::Preset { preset: options.preset.to_string() },
+            (None, ResolvedFrom::Following(key)) => derived(&format!("{ROCKSDB}{key}")),
+        };
+        row(option.key, Some(option.value), origin)
+    });
+    let resolved: Vec<_> = resolved.collect();
+    let shown =
+        |key: &&&str| resolved.iter().any(|row| row.key.strip_prefix(ROCKSDB) == Some(RocksDbConfig::canonical(key)));
+    let others = RocksDbConfig::KEYS.iter().filter(|key| !shown(key));
+    let default = |key: &str| (key == "preset").then(|| options.preset.to_string());
+    let others: Vec<_> = others.map(|key| plain(key, default(key))).collect();
+    Ok(others.into_iter().chain(resolved).collect())
 }
 
 /// The settings that `reason` speaks of; all of them if it uses other words.
 fn named(reason: &str, settings: &[Setting]) -> Vec<String> {
     let full = |setting: &Setting| format!("{ROCKSDB}{}", setting.key);
-    let named = settings.iter().filter(|setting| reason.contains(&format!("`{}: ", setting.key)));
+    let named =
+        settings.iter().filter(|setting| reason.contains(&format!("`{}: ", RocksDbConfig::canonical(&setting.key))));
     let keys: Vec<_> = named.map(full).collect();
     match keys.is_empty() {
         true => settings.iter().map(full).collect(),
         false => keys,
-    }
-}
-
-/// Explicit sizes are parts of the budget, and the table of live values needs one too.
-fn fits(config: &RocksDbConfig, memory: Option<ByteSize>) -> Result<(), Contradiction> {
-    let parts = [("block_cache_size", config.block_cache_size), ("db_write_buffer_size", config.db_write_buffer_size)];
-    let explicit = parts.iter().filter_map(|(key, size)| size.map(|size| (*key, size.bytes())));
-    let sum = explicit.clone().fold(0_u64, |sum, (_, bytes)| sum.saturating_add(bytes));
-    match memory {
-        Some(budget) if sum >= budget.bytes() => Err(Contradiction {
-            keys: [String::from("state.memory")]
-                .into_iter()
-                .chain(explicit.map(|(key, _)| format!("{ROCKSDB}{key}")))
-                .collect(),
-            reason: format!(
-                "explicit sizes are parts of the budget, and {sum} bytes leave nothing of it for the table of live \
-                 values: raise `state.memory` or drop them"
-            ),
-        }),
-        _ => Ok(()),
     }
 }
 
@@ -96,6 +114,22 @@ mod tests {
             text.starts_with("`state.memory` is `64MiB`, set in code, and `state.rocksdb.block_cache_size`"),
             "{text}"
         );
+        assert!(text.contains("the block cache 64MiB (`block_cache_size`)"), "{text}");
         assert_eq!(outcome(&[("state.memory", "65MiB"), settings[1]]), "");
+    }
+
+    #[test]
+    fn a_budget_is_divided_over_at_least_as_many_tasks_as_one_keyed_step_has() {
+        let settings = [("state.memory", "512KiB"), ("parallelism", "8")];
+        assert!(outcome(&settings).starts_with("`state.memory` is `512KiB`, set in code: with 8 keyed tasks "));
+        assert_eq!(outcome(&settings[..1]), "");
+        assert_eq!(outcome(&[settings[0], settings[1], ("state.backend", "memory")]), "");
+    }
+
+    #[test]
+    fn a_buffer_may_be_larger_than_the_presets_limit_where_a_budget_replaces_that() {
+        let buffer = [("state.rocksdb.preset", "low-latency"), ("state.rocksdb.write_buffer_size", "600MiB")];
+        assert!(outcome(&buffer).contains("is above `db_write_buffer_size: 512.0 MiB` (of preset `low-latency`)"));
+        assert_eq!(outcome(&[buffer[0], buffer[1], ("state.memory", "4GiB")]), "");
     }
 }

@@ -38,8 +38,8 @@ fn is_plain(value: &str) -> bool {
         && !value.eq_ignore_ascii_case("null")
 }
 
-/// Each value in force, in the order of the table, then the backend's own.
-pub(super) fn explain(config: &Config) -> Vec<Setting> {
+/// Each value that is set or has a default, in the order of the table, then the backend's own.
+pub(super) fn settings(config: &Config) -> Vec<Setting> {
     let defaults = Config::default();
     let known = KEYS.iter().filter_map(|key| {
         let value = (key.get)(config)?;
@@ -65,10 +65,10 @@ mod tests {
     }
 
     #[test]
-    fn explain_names_each_value_in_force_and_who_set_it() {
+    fn settings_name_each_value_and_who_set_it() {
         let mut config = load(&[("checkpoint.interval", "2s"), ("state.rocksdb.preset", "balanced")]);
         config.parallelism = 3;
-        let lines: Vec<_> = config.explain().iter().map(Setting::to_string).collect();
+        let lines: Vec<_> = config.settings().iter().map(Setting::to_string).collect();
         assert_eq!(
             lines,
             [
@@ -89,28 +89,29 @@ mod tests {
         std::fs::write(&file, "checkpoint.interval: 7s\nparallelism: 2").expect("written");
         let mut config = Config::from_yaml_file(file.path()).expect("a valid config");
         config.checkpoint.interval = Duration::from_secs(8);
-        let origin = |key| config.explain().into_iter().find(|s| s.key == key).map(|s| s.origin);
+        let origin = |key| config.settings().into_iter().find(|s| s.key == key).map(|s| s.origin);
         assert_eq!(origin("checkpoint.interval"), Some(Origin::Code));
         assert_eq!(origin("parallelism"), Some(Origin::File { path: file.path().into(), line: Some(2) }));
     }
 
     #[test]
-    fn what_explain_prints_is_a_file_that_loads_to_the_same_config() {
+    fn settings_print_as_a_file_that_loads_to_the_same_config() {
         let odd =
             ["it's", "a: b # c", "null", "~", "- x", "[1]", "true", "1e9", ".inf", "tail:", "*x", "0x10", " padded "];
         for value in odd {
             let config = load(&[
                 ("name", "007"),
+                ("state.backend", "memory"),
                 ("metrics.address", "[::1]:9000"),
                 ("state.memory", "100000001"),
                 ("checkpoint.directory", value),
                 ("state.rocksdb.path", value),
             ]);
             let file = tempfile::NamedTempFile::new().expect("a file");
-            let text: String = config.explain().iter().map(|setting| format!("{setting}\n")).collect();
+            let text: String = config.settings().iter().map(|setting| format!("{setting}\n")).collect();
             std::fs::write(&file, &text).expect("written");
             let again = Config::load_for(None, Some(file.path()), [], &[]).expect(&text);
-            let values = |config: &Config| config.explain().into_iter().map(|s| (s.key, s.value)).collect::<Vec<_>>();
+            let values = |config: &Config| config.settings().into_iter().map(|s| (s.key, s.value)).collect::<Vec<_>>();
             assert_eq!(values(&again), values(&config), "{text}");
         }
     }

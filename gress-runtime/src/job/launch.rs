@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     backends,
+    budget::{self, Parts},
     coordinator::{
         Assembly, Checkpoints, Coordinator, CoordinatorParts, Plan as CheckpointPlan, ToCoordinator, delete_all,
     },
@@ -97,7 +98,9 @@ impl Launch {
         let config = &job.graph.config;
         config.validate(backends::options())?;
         let plan = job.graph.take();
-        let factory = backends::factory(config, plan.keyed_tasks())?;
+        let parts =
+            budget::divide(config, plan.keyed_tasks()).map_err(|contradiction| contradiction.into_error(config))?;
+        let factory = backends::factory(config, &parts)?;
         let mut sources = BTreeMap::new();
         for (name, fingerprint) in &plan.sources {
             let (fingerprint, partitions) = fingerprint().map_err(|e| e.at(format!("source `{name}`")))?;
@@ -109,7 +112,7 @@ impl Launch {
         };
         match started.claim.ending {
             Ending::Finished => Ok(Started::AlreadyFinished(started.already_finished())),
-            _ => Ok(Started::Ready(Box::new(started.into_launch(job, plan, factory, executor, clock)?))),
+            _ => Ok(Started::Ready(Box::new(started.into_launch(job, plan, (factory, parts), executor, clock)?))),
         }
     }
 }
@@ -219,7 +222,7 @@ impl Prepared {
         self,
         job: &Job,
         plan: Plan,
-        factory: Arc<dyn BackendFactory>,
+        (factory, parts): (Arc<dyn BackendFactory>, Parts),
         executor: Arc<dyn Executor>,
         clock: Arc<dyn Clock>,
     ) -> Result<Launch> {
@@ -234,7 +237,7 @@ impl Prepared {
             epoch: self.claim.epoch,
             batch: config.batch.size,
             factory,
-            budget_bytes: backends::table_budget(config, plan.keyed_tasks()),
+            budget_bytes: parts.table_share_bytes(),
             work_directory: work_directory.clone(),
             storage: self.checkpoints.as_ref().map(|(storage, _)| storage.clone()),
             executor: executor.clone(),

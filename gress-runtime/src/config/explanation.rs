@@ -1,0 +1,163 @@
+//! Every value that a job would run with, and where each comes from.
+//!
+//! ```text
+//!  Config ──▶ settings ─────────────────────────┐
+//!     │                                          ├──▶ rows ──▶ a table, or one JSON object a line
+//!     ├──▶ RocksDB's options, resolved ──────────┤
+//!     └──▶ budget, divided over keyed tasks ─────┘
+//! ```
+
+use super::{Config, Origin, keys::KEYS};
+use crate::budget::{self, Parts};
+use gress_core::{ByteSize, Error, Result};
+use serde::Serialize;
+use std::fmt;
+
+/// The outcome of [`Config::explain`]. Printed it is a table, in [JSON](Explanation::json) one object for each key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Explanation {
+    rows: Vec<Row>,
+    budget: Vec<Row>,
+    keyed_tasks: usize,
+}
+
+/// One key of an explanation.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Row {
+    /// The key, dotted. Keys below `budget.` cannot be set: they are what sizes come to.
+    pub key: String,
+    /// The value as a config would have it; `None` if it is unset and nothing stands in for it.
+    pub value: Option<String>,
+    /// Where it comes from.
+    #[serde(flatten)]
+    pub origin: Origin,
+}
+
+impl Explanation {
+    /// All rows: the keys of a config in the order of the documents, then what the memory budget divides into.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().chain(&self.budget)
+    }
+
+    /// The row of a key.
+    pub fn get(&self, key: &str) -> Option<&Row> {
+        self.rows().find(|row| row.key == key)
+    }
+
+    /// One object a line: `key`, `value` (text or null), `source` (`default`, `preset`, `file`, `environment`, `code` or
+    /// `derived`), and what that source has: `path` and `line`, `variable`, `preset`, `from`.
+    ///
+    /// # Errors
+    /// None that a config could cause.
+    pub fn json(&self) -> Result<String> {
+        let mut text = String::new();
+        for row in self.rows() {
+            let line = serde_json::to_string(row)
+                .map_err(|error| Error::config(format!("`{}` cannot be shown as JSON", row.key)).because(error))?;
+            text += &line;
+            text.push('\n');
+        }
+        Ok(text)
+    }
+}
+
+/// Three columns: key, value, source.
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widest = |column: fn(&Row) -> usize| self.rows().map(column).max().unwrap_or(0);
+        let keys = widest(|row| row.key.chars().count());
+        let values = widest(|row| row.shown().chars().count());
+        let mut line = |key: &str, value: &str, source: &str| writeln!(f, "{key:keys$}  {value:values$}  {source}");
+        line("key", "value", "source")?;
+        self.rows.iter().try_for_each(|row| line(&row.key, row.shown(), &row.origin.place()))?;
+        let tasks = if self.keyed_tasks == 1 { "one keyed task" } else { &format!("{} keyed tasks", self.keyed_tasks) };
+        writeln!(f, "\nmemory of keyed state, over {tasks}:")?;
+        let mut line = |key: &str, value: &str, source: &str| writeln!(f, "{key:keys$}  {value:values$}  {source}");
+        self.budget.iter().try_for_each(|row| line(&row.key, row.shown(), &row.origin.place()))
+    }
+}
+
+impl Row {
+    fn new(key: impl Into<String>, value: impl Into<String>, origin: Origin) -> Self {
+        Row { key: key.into(), value: Some(value.into()), origin }
+    }
+
+    /// The value in a table.
+    fn shown(&self) -> &str {
+        self.value.as_deref().unwrap_or("-")
+    }
+}
+
+/// See [`Config::explain`].
+pub(super) fn explain(config: &Config, keyed_tasks: usize) -> Result<Explanation> {
+    let parts = budget::divide(config, keyed_tasks).map_err(|contradiction| contradiction.into_error(config))?;
+    let defaults = Config::default();
+    let known = KEYS.iter().map(|key| match (key.get)(config) {
+        Some(value) => {
+            let origin = config.origins.of(key.name, &value, (key.get)(&defaults).as_deref());
+            Row::new(key.name, value, origin)
+        }
+        None => unset(config, key.name),
+    });
+    let rows = known.chain(backends_own(config, &parts)?).collect();
+    Ok(Explanation { rows, budget: budget_rows(config, &parts), keyed_tasks: parts.tasks })
+}
+
+/// What stands in for a key that nobody set.
+fn unset(config: &Config, key: &str) -> Row {
+    let working_files = config.working_directory().filter(|_| key == "state.directory");
+    match working_files {
+        Some((path, from)) => Row::new(key, path.to_string_lossy(), Origin::Derived { from }),
+        None => Row { key: key.into(), value: None, origin: Origin::Default },
+    }
+}
+
+/// The options of RocksDB, resolved; on memory those that are set, although they are not used.
+#[cfg(feature = "rocksdb")]
+fn backends_own(config: &Config, parts: &Parts) -> Result<Vec<Row>> {
+    match config.state.backend {
+        super::Backend::Memory => Ok(only_set(config)),
+        super::Backend::RocksDb => super::rocksdb_options::rows(config, parts),
+    }
+}
+
+#[cfg(not(feature = "rocksdb"))]
+#[expect(clippy::unnecessary_wraps, reason = "with RocksDB it can fail")]
+fn backends_own(config: &Config, _: &Parts) -> Result<Vec<Row>> {
+    Ok(only_set(config))
+}
+
+fn only_set(config: &Config) -> Vec<Row> {
+    let below = super::setting::settings(config).into_iter().filter(|setting| setting.key.starts_with(super::ROCKSDB));
+    below.map(|setting| Row::new(setting.key, setting.value, setting.origin)).collect()
+}
+
+fn budget_rows(config: &Config, parts: &Parts) -> Vec<Row> {
+    let derived = |from: &str| Origin::Derived { from: from.into() };
+    let from = match (config.state.memory, &parts.rocksdb) {
+        (None, Some(_)) => "state.rocksdb.block_cache_size and state.rocksdb.db_write_buffer_size",
+        _ => "state.memory",
+    };
+    let mut rows = Vec::new();
+    match parts.table {
+        None => rows.push(Row::new("budget.table", "unlimited", Origin::Default)),
+        Some(table) => {
+            rows.push(Row::new("budget.table", table.exact(), derived(from)));
+            let share = ByteSize(parts.table_share_bytes() as u64).exact();
+            rows.push(Row::new("budget.table_of_each_task", share, derived("budget.table")));
+        }
+    }
+    if let Some(rocksdb) = &parts.rocksdb {
+        rows.push(Row::new(
+            "budget.block_cache",
+            rocksdb.block_cache.exact(),
+            derived("state.rocksdb.block_cache_size"),
+        ));
+        let buffers = rocksdb.write_buffers.exact();
+        rows.push(Row::new("budget.write_buffers", buffers, derived("state.rocksdb.db_write_buffer_size")));
+        if config.state.memory.is_some() {
+            rows.push(Row::new("budget.run_writers", rocksdb.run_writers.exact(), derived("state.memory")));
+        }
+    }
+    rows
+}
