@@ -6,7 +6,7 @@ use crate::{
 };
 use gress_core::Result;
 use gress_state::{BackendFactory, memory::MemoryFactory};
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 /// What checks the settings below `state.rocksdb`.
 pub(crate) fn options() -> Option<&'static dyn BackendOptions> {
@@ -86,7 +86,47 @@ pub(crate) fn resolved_options(
     Ok(options)
 }
 
-/// Where working files go: `state.directory`, or what `state.rocksdb.path` says for RocksDB.
-pub(crate) fn directory(config: &Config) -> Option<PathBuf> {
-    config.state.directory.clone().or_else(|| config.rocksdb_path().map(PathBuf::from))
+#[cfg(all(test, feature = "rocksdb"))]
+mod tests {
+    use super::*;
+    use crate::budget;
+    use gress_core::ByteSize;
+
+    fn config(settings: &[(&str, &str)]) -> Config {
+        let settings: Vec<_> = settings.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+        Config::load(None, [], &settings).unwrap()
+    }
+
+    #[test]
+    fn the_budget_stands_for_the_sizes_that_are_not_explicit() {
+        let settings = [("state.memory", "480MiB"), ("state.rocksdb.block_cache_size", "0")];
+        let explicit = config(&settings);
+        let parts = budget::divide(&explicit, 2).unwrap();
+        let options = resolved_options(&explicit, &parts).unwrap().effective();
+        assert_eq!((options.block_cache_size, options.db_write_buffer_size), (ByteSize(0), ByteSize::mib(90)));
+        assert_eq!(options.write_buffer_size, ByteSize::mib(45));
+        let parts = budget::divide(&config(&[]), 2).unwrap();
+        let preset = resolved_options(&config(&[]), &parts).unwrap().effective();
+        assert_eq!(preset, gress_state_rocksdb::Preset::Balanced.options());
+    }
+
+    #[test]
+    fn the_least_budget_opens_a_database_for_each_task() {
+        for (memory, tasks) in [("208KiB", 1), ("704KiB", 8)] {
+            let config = config(&[("state.memory", memory)]);
+            let factory = factory(&config, &budget::divide(&config, tasks).unwrap()).unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let backends: Vec<_> =
+                (0..tasks).map(|task| factory.open(&folder.path().join(task.to_string())).unwrap()).collect();
+            backends.iter().for_each(|backend| backend.close().unwrap());
+        }
+    }
+
+    #[test]
+    fn advice_is_given_where_it_is_used() {
+        let odd = [("state.rocksdb.use_direct_reads", "true"), ("state.backend", "memory")];
+        assert_eq!(advice(&config(&odd)), [""; 0]);
+        let told = advice(&config(&odd[..1]));
+        assert!(told.len() == 1 && told[0].starts_with("`state.rocksdb`: `use_direct_reads: true`"), "{told:?}");
+    }
 }

@@ -63,6 +63,25 @@ fn a_wrong_value_is_named_with_its_place_and_what_is_valid() {
     refused_at_first(|job| job.on("memory").with("--rate", "0"), 1, &["0 events per second"]);
 }
 
+#[cfg(feature = "rocksdb")]
+#[test]
+fn a_budget_that_is_too_small_for_all_keyed_tasks_is_refused_with_every_part() {
+    let start = |job: &Job| {
+        let start = with_file(job, "state:\n  memory: 600KiB\n  rocksdb.block_cache_size: 100KiB\n");
+        start.with("--backend", "rocksdb").with("--parallelism", "4")
+    };
+    let words = [
+        "`state.memory` is `600KiB`",
+        "flights.yaml, line 2",
+        "`state.rocksdb.block_cache_size` is `100KiB`",
+        "with 8 keyed tasks",
+        "table of live values 128KiB (16KiB for each task)",
+        "write buffers 512KiB (64KiB for each task)",
+        "valid is a `state.memory` of 740KiB and more",
+    ];
+    refused_at_first(start, 1, &words);
+}
+
 #[test]
 fn a_parallelism_of_zero_is_refused_wherever_it_is_set() {
     let words = ["`parallelism` is `0`", "from 1 to 128"];

@@ -161,3 +161,120 @@ fn budget_rows(config: &Config, parts: &Parts) -> Vec<Row> {
     }
     rows
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(file: &str, environment: &[(&str, &str)], code: &[(&str, &str)]) -> Config {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("flights.yaml");
+        std::fs::write(&path, file).expect("written");
+        let environment = environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        let code: Vec<_> = code.iter().map(|(key, value)| (*key, value.to_string())).collect();
+        Config::load(Some(&path), environment, &code).expect("a valid config")
+    }
+
+    /// Value and place of a key; a file's folder is cut.
+    fn told(explanation: &Explanation, key: &str) -> String {
+        let row = explanation.get(key).expect(key);
+        let place = row.origin.place();
+        let place = place.rsplit('/').next().unwrap_or(&place);
+        format!("{} from {place}", row.shown())
+    }
+
+    #[test]
+    fn every_key_has_exactly_one_row_whoever_has_set_it() {
+        let memory = config("state.backend: memory", &[], &[]).explain(1).expect("explained");
+        let keys = |explanation: &Explanation| explanation.rows().map(|row| row.key.clone()).collect::<Vec<_>>();
+        for (key, _) in Config::keys() {
+            assert_eq!(keys(&memory).iter().filter(|k| *k == key).count(), 1, "{key}");
+        }
+        assert!(!keys(&memory).iter().any(|key| key.starts_with("state.rocksdb.")));
+    }
+
+    #[test]
+    fn a_row_says_who_gave_the_value() {
+        let explanation = config(
+            "\nparallelism: 2\ncheckpoint.directory: c\nstate.backend: memory\n",
+            &[("GRESS__BATCH__SIZE", "7")],
+            &[("checkpoint.retained", "4")],
+        )
+        .explain(6)
+        .expect("explained");
+        for (key, value) in [
+            ("name", "job from default"),
+            ("parallelism", "2 from flights.yaml:2"),
+            ("batch.size", "7 from environment GRESS__BATCH__SIZE"),
+            ("checkpoint.retained", "4 from code"),
+            ("state.memory", "- from default"),
+            ("state.directory", "c from derived from checkpoint.directory"),
+            ("budget.table", "unlimited from default"),
+        ] {
+            assert_eq!(told(&explanation, key), value, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_table_has_a_line_a_row_in_three_columns() {
+        let explanation = config("", &[], &[("state.backend", "memory"), ("state.memory", "8MiB")]).explain(4);
+        let text = explanation.expect("explained").to_string();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "key                        value   source");
+        assert_eq!(lines[1], "name                       job     default");
+        assert!(lines.contains(&"memory of keyed state, over 4 keyed tasks:"), "{text}");
+        assert_eq!(lines.last(), Some(&"budget.table_of_each_task  2MiB    derived from budget.table"));
+    }
+
+    #[test]
+    fn json_has_an_object_a_row() {
+        let explanation = config("state.directory: 'a\"b'\n", &[], &[("state.backend", "memory")]).explain(1);
+        let explanation = explanation.expect("explained");
+        let text = explanation.json().expect("JSON");
+        let objects: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+        assert_eq!(objects.len(), explanation.rows().count());
+        let of = |key: &str| objects.iter().find(|object| object["key"] == key).expect("a row for each key");
+        assert_eq!(*of("parallelism"), serde_json::json!({"key": "parallelism", "value": "1", "source": "default"}));
+        let directory = of("state.directory");
+        assert_eq!((directory["value"].as_str(), directory["line"].as_u64()), (Some("a\"b"), Some(1)));
+        assert!(of("metrics.address")["value"].is_null());
+    }
+
+    #[cfg(feature = "rocksdb")]
+    #[test]
+    fn every_option_of_rocksdb_is_resolved_and_says_where_it_comes_from() {
+        use crate::config::{BackendOptions, RocksDbOptions};
+        let file = "state:\n  memory: 480MiB\n  rocksdb: {preset: low-latency, max_subcompactions: 3, enable_statistics: \
+                    false}\n";
+        let explanation = config(file, &[], &[("state.rocksdb.path", "/p")]).explain(2).expect("explained");
+        for key in RocksDbOptions.keys() {
+            let key = RocksDbOptions.canonical(key);
+            let rows = explanation.rows().filter(|row| row.key == format!("state.rocksdb.{key}"));
+            assert_eq!(rows.count(), 1, "{key}");
+        }
+        for (key, value) in [
+            ("state.directory", "/p from derived from state.rocksdb.path"),
+            ("state.rocksdb.preset", "low-latency from flights.yaml:3"),
+            ("state.rocksdb.path", "/p from code"),
+            ("state.rocksdb.max_sub_compactions", "3 from flights.yaml:3"),
+            ("state.rocksdb.max_background_jobs", "8 from preset low-latency"),
+            ("state.rocksdb.block_cache_size", "160MiB from derived from state.memory"),
+            ("state.rocksdb.write_buffer_size", "30MiB from derived from state.rocksdb.db_write_buffer_size"),
+            ("state.rocksdb.enable_latency_tracking", "false from derived from state.rocksdb.enable_statistics"),
+            ("budget.table", "240MiB from derived from state.memory"),
+            ("budget.table_of_each_task", "120MiB from derived from budget.table"),
+            ("budget.run_writers", "20MiB from derived from state.memory"),
+        ] {
+            assert_eq!(told(&explanation, key), value, "{key}");
+        }
+    }
+
+    #[cfg(feature = "rocksdb")]
+    #[test]
+    fn a_budget_that_cannot_be_divided_is_not_explained() {
+        let error = config("state.memory: 512KiB", &[], &[]).explain(8).expect_err("too small").to_string();
+        assert!(error.starts_with("`state.memory` is `512KiB`, set in "), "{error}");
+        assert!(error.contains("flights.yaml, line 1: with 8 keyed tasks RocksDB needs"), "{error}");
+    }
+}

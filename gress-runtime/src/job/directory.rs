@@ -1,11 +1,13 @@
 //! The directories of a job: one process at a time works on them.
 
+use crate::config::Config;
 use gress_core::{Error, ErrorKind, Result};
 use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, File, OpenOptions},
     io::{ErrorKind as Io, Read, Seek, Write},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 const LOCK_FILE: &str = "gress.lock";
@@ -73,18 +75,14 @@ pub(crate) fn empty_directory(directory: &Path) -> Result<()> {
     fs::create_dir_all(directory).map_err(|e| Error::io("create the directory of working files", directory, e))
 }
 
-/// Where working files go: below `state.directory`, else below the checkpoint directory, else in a temporary place.
-pub(crate) fn work_directory(state: Option<&Path>, checkpoints: Option<&Path>) -> PathBuf {
-    match (state, checkpoints) {
-        (Some(state), _) => state.join("work"),
-        (None, Some(checkpoints)) => checkpoints.join("work"),
-        (None, None) => {
-            use std::sync::atomic::{AtomicU64, Ordering};
-            static NEXT: AtomicU64 = AtomicU64::new(0);
-            let unique = NEXT.fetch_add(1, Ordering::Relaxed);
-            std::env::temp_dir().join(format!("gress-{}-{unique}", std::process::id()))
-        }
+/// Where working files go: below the directory that the config names, else in a temporary place.
+pub(crate) fn work_directory(config: &Config) -> PathBuf {
+    if let Some((directory, _)) = config.working_directory() {
+        return directory.join("work");
     }
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let unique = NEXT.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("gress-{}-{unique}", std::process::id()))
 }
 
 #[cfg(test)]

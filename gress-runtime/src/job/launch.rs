@@ -227,8 +227,7 @@ impl Prepared {
         clock: Arc<dyn Clock>,
     ) -> Result<Launch> {
         let config = &job.graph.config;
-        let work_directory =
-            work_directory(backends::directory(config).as_deref(), config.checkpoint.directory.as_deref());
+        let work_directory = work_directory(config);
         empty_directory(&work_directory)?;
         let (to_coordinator, mailbox) = unbounded();
         let counters = Arc::new(Counters::default());

@@ -8,4 +8,6 @@ mod graph;
 mod process;
 mod restart;
 mod sums;
+#[cfg(feature = "tool")]
+mod tool;
 mod window;
