@@ -94,7 +94,7 @@ mod tests {
 
     fn config(settings: &[(&str, &str)]) -> Config {
         let settings: Vec<_> = settings.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
-        Config::load(None, [], &settings).unwrap()
+        Config::load(None, [], &settings).expect("a valid config")
     }
 
     #[test]

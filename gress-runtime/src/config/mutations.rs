@@ -28,16 +28,22 @@ state.rocksdb:
 "#;
 
 fn valid() -> String {
-    let mut file = BEGINNING.to_owned();
-    #[cfg(feature = "rocksdb")]
-    for option in gress_state_rocksdb::RocksDbConfig::default().resolved() {
-        file += &match option.key {
-            // A limit: 0, the default, sets none, and a budget needs one.
-            "db_write_buffer_size" => "  db_write_buffer_size: 536870912\n".to_owned(),
-            key => format!("  {key}: {}\n", option.value),
-        };
-    }
-    file
+    options().fold(BEGINNING.to_owned(), |file, (key, value)| file + &format!("  {key}: {value}\n"))
+}
+
+/// Every option of RocksDB.
+#[cfg(feature = "rocksdb")]
+fn options() -> impl Iterator<Item = (&'static str, String)> {
+    gress_state_rocksdb::RocksDbConfig::default().resolved().into_iter().map(|option| match option.key {
+        // A limit: 0, the default, sets none, and a budget needs one.
+        "db_write_buffer_size" => (option.key, "536870912".into()),
+        key => (key, option.value),
+    })
+}
+
+#[cfg(not(feature = "rocksdb"))]
+fn options() -> impl Iterator<Item = (&'static str, String)> {
+    std::iter::empty()
 }
 
 /// What a slip, an attack or another program may leave in a file.
