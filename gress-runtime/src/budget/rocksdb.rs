@@ -88,19 +88,12 @@ fn without_budget(options: &RocksDbConfig, tasks: usize) -> Parts {
 
 fn divide_budget(budget: u64, options: &RocksDbConfig, tasks: usize) -> Result<Parts, Contradiction> {
     let parts = parts(options, tasks);
-    let Some([table, block_cache, write_buffers, run_writers]) = share_out(budget, parts.map(|part| part.size)) else {
+    let Some(shares) = share_out(budget, parts.map(|part| part.size)) else {
         return Err(too_small(&parts, tasks));
     };
-    let size = ByteSize;
-    Ok(Parts {
-        tasks,
-        table: Some(size(table)),
-        rocksdb: Some(RocksDbParts {
-            block_cache: size(block_cache),
-            write_buffers: size(write_buffers),
-            run_writers: size(run_writers),
-        }),
-    })
+    let [table, block_cache, write_buffers, run_writers] = shares.map(ByteSize);
+    let rocksdb = RocksDbParts { block_cache, write_buffers, run_writers };
+    Ok(Parts { tasks, table: Some(table), rocksdb: Some(rocksdb) })
 }
 
 /// In the order of [`WEIGHTS`].
