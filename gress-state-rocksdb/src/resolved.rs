@@ -1,7 +1,6 @@
 //! Every option as text, with where its value comes from: what a user is shown.
 
-use crate::options::{Options, RocksDbConfig};
-use std::fmt::Display;
+use crate::options::RocksDbConfig;
 
 /// One option as a config resolves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,60 +24,24 @@ pub enum ResolvedFrom {
     Following(&'static str),
 }
 
-/// An option and its value as text.
-type Shown = (&'static str, fn(&Options) -> String);
-
-/// In the order of [`Options`].
-const SHOWN: &[Shown] = &[
-    ("write_buffer_size", |o| o.write_buffer_size.exact()),
-    ("max_write_buffer_number", |o| text(o.max_write_buffer_number)),
-    ("db_write_buffer_size", |o| o.db_write_buffer_size.exact()),
-    ("block_cache_size", |o| o.block_cache_size.exact()),
-    ("block_size", |o| o.block_size.exact()),
-    ("bloom_bits_per_key", |o| text(o.bloom_bits_per_key)),
-    ("partition_index_and_filters", |o| text(o.partition_index_and_filters)),
-    ("compression", |o| text(o.compression)),
-    ("max_background_jobs", |o| text(o.max_background_jobs)),
-    ("max_sub_compactions", |o| text(o.max_sub_compactions)),
-    ("level0_file_num_compaction_trigger", |o| text(o.level0_file_num_compaction_trigger)),
-    ("level0_slowdown_writes_trigger", |o| text(o.level0_slowdown_writes_trigger)),
-    ("level0_stop_writes_trigger", |o| text(o.level0_stop_writes_trigger)),
-    ("target_file_size_base", |o| o.target_file_size_base.exact()),
-    ("max_bytes_for_level_base", |o| o.max_bytes_for_level_base.exact()),
-    ("max_total_wal_size", |o| o.max_total_wal_size.exact()),
-    ("max_open_files", |o| text(o.max_open_files)),
-    ("optimize_filters_for_hits", |o| text(o.optimize_filters_for_hits)),
-    ("allow_mmap_reads", |o| text(o.allow_mmap_reads)),
-    ("use_direct_reads", |o| text(o.use_direct_reads)),
-    ("use_direct_io_for_flush_and_compaction", |o| text(o.use_direct_io_for_flush_and_compaction)),
-    ("bytes_per_sync", |o| o.bytes_per_sync.exact()),
-    ("enable_statistics", |o| text(o.enable_statistics)),
-    ("enable_latency_tracking", |o| text(o.enable_latency_tracking)),
-];
-
 /// Options of a preset that follow one of the config; see [`RocksDbConfig::effective`].
 const FOLLOWERS: [(&str, &str); 2] =
     [("write_buffer_size", "db_write_buffer_size"), ("enable_latency_tracking", "enable_statistics")];
 
-fn text(value: impl Display) -> String {
-    value.to_string()
-}
-
 impl RocksDbConfig {
     /// The value of every option, as [`effective`](RocksDbConfig::effective) has it, and where it comes from.
     pub fn resolved(&self) -> Vec<ResolvedOption> {
-        let (effective, preset) = (self.effective(), self.preset.options());
-        let resolve = |(key, show): &Shown| {
-            let (key, value) = (*key, show(&effective));
+        let pairs = self.effective().settings().into_iter().zip(self.preset.options().settings());
+        let resolved = pairs.map(|((key, value), (_, of_preset))| {
             let followed = FOLLOWERS.iter().find(|(follower, _)| *follower == key).map(|(_, followed)| *followed);
             let from = match followed {
                 _ if self.gives(key) => ResolvedFrom::Config,
-                Some(followed) if value != show(&preset) => ResolvedFrom::Following(followed),
+                Some(followed) if value != of_preset => ResolvedFrom::Following(followed),
                 _ => ResolvedFrom::Preset,
             };
             ResolvedOption { key, value, from }
-        };
-        SHOWN.iter().map(resolve).collect()
+        });
+        resolved.collect()
     }
 
     /// The first spelling of an option's key; a key that is none of an option stays as it is.
@@ -106,7 +69,7 @@ mod tests {
         }
         assert_eq!(again.effective(), Preset::LargeState.options());
         // These say where options come from and what a database is for; they are none themselves.
-        let others = ["preset", "path", "durability"];
+        let others = ["preset", "path", "durability", "latency_sampling"];
         for key in RocksDbConfig::KEYS.iter().filter(|key| !others.contains(key)) {
             let shown = resolved.iter().filter(|option| option.key == RocksDbConfig::canonical(key));
             assert_eq!(shown.count(), 1, "{key}");

@@ -18,9 +18,8 @@ impl Setting for ByteSize {
         text.parse()
     }
 
-    /// In bytes: a unit would round.
     fn to_text(&self) -> String {
-        self.0.to_string()
+        self.exact()
     }
 }
 
