@@ -10,6 +10,7 @@
 
 mod format;
 mod merge;
+mod order;
 mod read;
 mod unsorted;
 mod write;

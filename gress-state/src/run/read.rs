@@ -3,6 +3,7 @@
 use super::{
     RunCursor, RunEntry,
     format::{self, BlockHandle, FOOTER_LEN, HEADER_LEN},
+    order::Order,
 };
 use gress_core::{Error, Result};
 use std::{fmt::Debug, sync::Arc};
@@ -53,6 +54,9 @@ pub struct RunReader {
     next_block: usize,
     block: Vec<u8>,
     at: usize,
+    /// Entries of the block that were not read yet.
+    left: u32,
+    order: Order,
 }
 
 impl RunReader {
@@ -87,7 +91,16 @@ impl RunReader {
             Ok((blocks, footer.entries))
         };
         let (blocks, entries) = open().map_err(named)?;
-        Ok(RunReader { input, blocks, entries, next_block: 0, block: Vec::new(), at: 0 })
+        Ok(RunReader {
+            input,
+            blocks,
+            entries,
+            next_block: 0,
+            block: Vec::new(),
+            at: 0,
+            left: 0,
+            order: Order::default(),
+        })
     }
 
     /// A cursor over a run in memory.
@@ -116,7 +129,7 @@ impl RunReader {
 
     /// Loads the next block where the one before is read to its end; `false` at the end of the run.
     fn fill(&mut self) -> Result<bool> {
-        while self.at == self.block.len() {
+        while self.at == self.block.len() && self.left == 0 {
             if self.next_block == self.blocks.len() {
                 return Ok(false);
             }
@@ -136,7 +149,7 @@ impl RunReader {
         let expected = u64::from_le_bytes(checksum.try_into().unwrap_or_default());
         check(entries, expected, "block", offset).map_err(|e| e.at(self.input.name()))?;
         self.block.truncate(entries_len);
-        self.at = 0;
+        (self.at, self.left) = (0, handle.entries);
         Ok(())
     }
 }
@@ -155,8 +168,85 @@ impl RunCursor for RunReader {
         if !self.fill()? {
             return Ok(None);
         }
-        let (entry, next) = format::decode_entry(&self.block, self.at)?;
+        let named = |error: Error| error.at(self.input.name());
+        let (entry, next) = format::decode_entry(&self.block, self.at).map_err(named)?;
+        self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or_else(|| named(Error::damaged("a block of a run has more entries than its index says")))?;
+        if !self.order.follows(entry) {
+            return Err(named(Error::damaged("the entries of a run are not in order")));
+        }
         self.at = next;
         Ok(Some(entry))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::RunWriter;
+
+    /// A run of one block with these entries, their checksums as they should be; the index says that there are `entries`.
+    fn forged(block: &[RunEntry<'_>], entries: u32) -> Vec<u8> {
+        let mut bytes = format::header().to_vec();
+        block.iter().for_each(|entry| format::encode_entry(*entry, &mut bytes));
+        bytes.extend_from_slice(&xxh3_64(&bytes[HEADER_LEN..]).to_le_bytes());
+        let len = (bytes.len() - HEADER_LEN) as u32;
+        let handle = BlockHandle { offset: HEADER_LEN as u64, len, entries, first_key: Vec::new() };
+        let (index_offset, index) = (bytes.len() as u64, format::encode_index(&[handle]));
+        bytes.extend_from_slice(&index);
+        bytes.extend_from_slice(&format::encode_footer(index_offset, &index, entries.into()));
+        bytes
+    }
+
+    fn read(bytes: Vec<u8>) -> Result<usize> {
+        let mut reader = RunReader::from_bytes(bytes)?;
+        let mut entries = 0;
+        while reader.next()?.is_some() {
+            entries += 1;
+        }
+        Ok(entries)
+    }
+
+    const A: RunEntry<'_> = RunEntry::Put { key: b"a", value: b"1" };
+    const B: RunEntry<'_> = RunEntry::Delete { key: b"b" };
+    const RANGE: RunEntry<'_> = RunEntry::DeleteRange { start: b"a", end: b"c" };
+
+    #[test]
+    fn entries_that_are_not_in_order_are_refused_though_their_checksum_is_right() {
+        assert_eq!(read(forged(&[RANGE, RANGE, A, B], 4)).unwrap(), 4);
+        for block in [[B, A], [A, A], [A, RANGE]] {
+            let error = read(forged(&block, 2)).unwrap_err().to_string();
+            assert_eq!(error, "a run in memory: the entries of a run are not in order");
+        }
+    }
+
+    #[test]
+    fn a_block_with_more_or_fewer_entries_than_its_index_says_is_refused() {
+        let more = read(forged(&[A, B], 1)).unwrap_err().to_string();
+        assert_eq!(more, "a run in memory: a block of a run has more entries than its index says");
+        let fewer = read(forged(&[A, B], 3)).unwrap_err().to_string();
+        assert_eq!(fewer, "a run in memory: a block of a run ends within an entry");
+    }
+
+    #[test]
+    fn blocks_that_have_changed_places_are_noticed_by_their_order() {
+        let mut writer = RunWriter::new(Vec::new()).unwrap();
+        for n in 0..20_000_u32 {
+            writer.append(RunEntry::Put { key: &n.to_be_bytes(), value: b"value" }).unwrap();
+        }
+        let bytes = writer.finish().unwrap().0;
+        let blocks = RunReader::from_bytes(bytes.clone()).unwrap().blocks;
+        let range = |at: usize| {
+            let begin = blocks[at].offset as usize;
+            begin..begin + blocks[at].len as usize
+        };
+        assert_eq!(range(1).len(), range(2).len(), "so that the index fits");
+        let mut swapped = bytes.clone();
+        swapped[range(1)].copy_from_slice(&bytes[range(2)]);
+        swapped[range(2)].copy_from_slice(&bytes[range(1)]);
+        assert_eq!(read(bytes).unwrap(), 20_000);
+        assert!(read(swapped).unwrap_err().to_string().contains("not in order"));
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     RunCursor, RunEntry,
     format::{self, BLOCK_BYTES, BlockHandle, FileDigest, FileSummary},
+    order::Order,
 };
 use gress_core::{Error, Result};
 use std::io::Write;
@@ -16,7 +17,7 @@ pub struct RunWriter<W> {
     block_entries: u32,
     blocks: Vec<BlockHandle>,
     entries: u64,
-    last_key: Option<Vec<u8>>,
+    order: Order,
 }
 
 impl<W: Write> RunWriter<W> {
@@ -34,25 +35,18 @@ impl<W: Write> RunWriter<W> {
             block_entries: 0,
             blocks: Vec::new(),
             entries: 0,
-            last_key: None,
+            order: Order::default(),
         })
     }
 
     /// Appends an entry.
     ///
     /// # Errors
-    /// A key below the one before it, and the errors of the writer.
+    /// An entry that is not in the order of [`RunCursor`], and the errors of the writer.
     pub fn append(&mut self, entry: RunEntry<'_>) -> Result<()> {
         let key = entry.key();
-        match &mut self.last_key {
-            Some(last) if key < last.as_slice() => {
-                return Err(Error::damaged("the entries of a run must ascend by key"));
-            }
-            Some(last) => {
-                last.clear();
-                last.extend_from_slice(key);
-            }
-            None => self.last_key = Some(key.to_vec()),
+        if !self.order.follows(entry) {
+            return Err(Error::damaged("the entries of a run must ascend by key, each with one put or delete"));
         }
         if self.block_entries == 0 {
             self.block_first_key.clear();
