@@ -94,11 +94,19 @@ pub(crate) fn split(store_key: &[u8], times: usize) -> Result<Parts<'_>> {
     }
 }
 
-/// The key behind its encoding.
-pub(crate) fn decode_key<K: StateKey>(encoded: &[u8]) -> Result<K> {
-    ordered::decode(encoded).map_err(|e| {
-        Error::damaged(format!("{} is no key of type `{}`: {e}", hex(encoded), std::any::type_name::<K>()))
-    })
+/// The key behind its encoding. `scratch` is used to encode it again: a key that has other bytes than those it was read from
+/// would be looked for elsewhere, and two store keys could hold one key.
+pub(crate) fn decode_key<K: StateKey>(encoded: &[u8], scratch: &mut Vec<u8>) -> Result<K> {
+    let no_key = |why: String| {
+        Error::damaged(format!("{} is no key of type `{}`: {why}", hex(encoded), std::any::type_name::<K>()))
+    };
+    let key: K = ordered::decode(encoded).map_err(|e| no_key(e.to_string()))?;
+    scratch.clear();
+    encode_key(&key, scratch)?;
+    match scratch == encoded {
+        true => Ok(key),
+        false => Err(no_key(format!("the key that it gives is encoded as {}", hex(scratch)))),
+    }
 }
 
 /// Bytes as hexadecimal digits, cut after 32 bytes.
@@ -108,4 +116,21 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         text.push('…');
     }
     format!("0x{text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_key_in_another_encoding_than_its_own_is_refused() {
+        // Elements of a set, each behind a 1, and an end: in order, and not.
+        let decode = |encoded: &[u8]| decode_key::<BTreeSet<u8>>(encoded, &mut Vec::new());
+        assert_eq!(decode(&[1, 3, 1, 7, 0]).unwrap(), BTreeSet::from([3, 7]));
+        for other in [&[1, 7, 1, 3, 0][..], &[1, 3, 1, 3, 1, 7, 0]] {
+            let error = decode(other).unwrap_err().to_string();
+            assert!(error.ends_with("the key that it gives is encoded as 0x0103010700"), "{error}");
+        }
+    }
 }

@@ -145,8 +145,11 @@ impl Cold {
 
     /// The key in a store key.
     pub(crate) fn decode_key<K: StateKey>(&self, store_key: &[u8], encoded: &[u8]) -> Result<K> {
-        key_layout::decode_key(encoded)
-            .map_err(|e| Error::damaged(format!("state `{}`, store key {}: {e}", self.name, hex(store_key))))
+        let mut scratch = self.scratch.take();
+        let key = key_layout::decode_key(encoded, &mut scratch)
+            .map_err(|e| Error::damaged(format!("state `{}`, store key {}: {e}", self.name, hex(store_key))));
+        self.scratch.replace(scratch);
+        key
     }
 
     /// What is said of a value that does not decode.
