@@ -16,6 +16,9 @@ use std::{
 /// Stands for the start of a job in the names of files; no operator can be called so.
 const CLAIM: &str = ".claim";
 
+/// Most occurrences of one record: so many that all of them can be added up.
+const REPLAYED_MAX: u64 = 1 << 40;
+
 /// By sink and subtask: digests and counts of committed records that will be emitted again.
 pub(super) type ToReplay = HashMap<String, BTreeMap<usize, Vec<(u128, u64)>>>;
 
@@ -92,7 +95,12 @@ fn records_to_replay(
         let digest: [u8; 16] = digest.try_into().map_err(|_| damaged())?;
         let count: [u8; 8] = value.try_into().map_err(|_| damaged())?;
         let key = (u16::from_be_bytes(*subtask).into(), u128::from_be_bytes(digest));
-        *records.entry(key).or_default() += u64::from_be_bytes(count);
+        let count = u64::from_be_bytes(count);
+        // More than can be counted on were never written.
+        if !(1..=REPLAYED_MAX).contains(&count) {
+            return Err(damaged());
+        }
+        *records.entry(key).or_default() += count;
     }
     for (name, subtask) in &plan.replayed {
         committer.records(name, &mut |digest| *records.entry((*subtask, digest)).or_default() += 1)?;

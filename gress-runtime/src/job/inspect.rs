@@ -14,7 +14,8 @@ use std::{path::Path, sync::Arc};
 pub(super) struct Found {
     pub recovered: Recovered,
     pub outputs: Vec<(String, Arc<dyn Committer>, OutputPlan)>,
-    pub highest_output: Option<CheckpointId>,
+    /// The checkpoint and the start that come next: their numbers are above all that storage or output has seen.
+    pub next: (CheckpointId, u64),
 }
 
 /// Looks at checkpoints and outputs, and refuses what does not fit the job. Changes nothing.
@@ -39,7 +40,23 @@ pub(super) fn look(storage: &dyn CheckpointStorage, plan: &Plan, fresh: &Manifes
         };
         outputs.push((name.clone(), committer.clone(), plan?));
     }
-    Ok(Found { recovered, outputs, highest_output })
+    let highest = recovered.highest.max(highest_output).map_or(0, |id| id.0);
+    let next = CheckpointId(after(highest, "a checkpoint", directory)?);
+    let next = (next, after(recovered.highest_epoch, "a start", directory)?);
+    Ok(Found { recovered, outputs, next })
+}
+
+/// The number after the highest one that a file name or manifest tells of.
+fn after(highest: u64, of: &str, directory: &Path) -> Result<u64> {
+    // No job counts so far, and what counts on from there comes to an end.
+    const HIGHEST_MAX: u64 = 1 << 62;
+    match highest {
+        ..HIGHEST_MAX => Ok(highest + 1),
+        _ => Err(Error::damaged(format!(
+            "the files in `{}`, or the output, tell of {of} with the number {highest}, which no job reaches",
+            directory.display()
+        ))),
+    }
 }
 
 /// Whether a checkpoint can be restored into this job.

@@ -190,9 +190,7 @@ impl Prepared {
         let (claim, to_replay) = if finished {
             (base, HashMap::new())
         } else {
-            let next = found.recovered.highest.max(found.highest_output).map_or(CheckpointId(1), CheckpointId::next);
-            let epoch = found.recovered.highest_epoch + 1;
-            let (claim, to_replay) = claim(base, restored_id, (next, epoch), &found.outputs, storage.as_ref())?;
+            let (claim, to_replay) = claim(base, restored_id, found.next, &found.outputs, storage.as_ref())?;
             if storage.put_if_absent(&manifest_name(claim.id), &claim.to_bytes()?)? == Put::Exists {
                 return Err(Error::new(
                     ErrorKind::Locked,

@@ -53,10 +53,11 @@ pub(crate) fn plan_restored(
             lost.visible
         )));
     }
-    let sum = |bytes: &mut dyn Iterator<Item = u64>| bytes.sum::<u64>();
+    // In 128 bits: what a checkpoint says may be anything.
+    let sum = |bytes: &mut dyn Iterator<Item = u64>| bytes.map(u128::from).sum::<u128>();
     let found = (before.len() + waiting.len()) as u64;
     let found_bytes = sum(&mut before.iter().map(|t| t.bytes)) + sum(&mut waiting.iter().map(|p| p.bytes));
-    if (found, found_bytes) != (snapshot.transactions, snapshot.bytes) {
+    if (found, found_bytes) != (snapshot.transactions, snapshot.bytes.into()) {
         return Err(Error::refused(format!(
             "`{location}` holds {found} committed files of {found_bytes} bytes up to checkpoint {restored}, \
              the checkpoint says {} of {} bytes: output that was committed is missing, changed, or of another job",
@@ -67,7 +68,7 @@ pub(crate) fn plan_restored(
         commit: committed.into_iter().chain(waiting).cloned().collect(),
         replayed: beyond.iter().map(|t| (t.name.clone(), t.subtask)).collect(),
         transactions: found + beyond.len() as u64,
-        bytes: found_bytes + sum(&mut beyond.iter().map(|t| t.bytes)),
+        bytes: u64::try_from(found_bytes + sum(&mut beyond.iter().map(|t| t.bytes))).unwrap_or(u64::MAX),
     })
 }
 
@@ -132,11 +133,14 @@ mod tests {
     #[test]
     fn output_that_does_not_belong_to_the_state_is_refused() {
         let one = |visible| OutputListing { visible, ..Default::default() };
+        let forged = [3, 2].map(|checkpoint| PendingTransaction { bytes: u64::MAX, ..pending(checkpoint) });
+        let waiting = OutputListing { staged: vec![".c3".into(), ".c2".into()], ..Default::default() };
         let cases = [
             (one(Vec::new()), snapshot(1, Vec::new()), "holds 0 committed files"),
             (one(vec![visible(2, JOB), visible(3, JOB)]), snapshot(1, Vec::new()), "holds 2 committed files"),
             (one(vec![visible(2, JobId(8))]), snapshot(1, Vec::new()), "which job 00000008 wrote"),
             (one(Vec::new()), snapshot(1, vec![pending(3)]), "neither committed nor waiting"),
+            (waiting, snapshot(2, forged.to_vec()), "holds 2 committed files of 36893488147419103230 bytes"),
         ];
         for (listing, snapshot, text) in cases {
             let error = plan(&listing, &snapshot).unwrap_err().to_string();

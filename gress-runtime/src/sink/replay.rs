@@ -20,7 +20,10 @@ impl ReplayFilter {
 
     /// Adds `count` occurrences of a record.
     pub fn add(&mut self, digest: u128, count: u64) {
-        *self.left.entry(digest).or_default() += count;
+        if count > 0 {
+            let left = self.left.entry(digest).or_default();
+            *left = left.saturating_add(count);
+        }
     }
 
     /// Takes one occurrence of a record out; `true` if there was one: the record is committed already.
@@ -35,7 +38,7 @@ impl ReplayFilter {
 
     /// Records that were not emitted again yet.
     pub fn remaining(&self) -> u64 {
-        self.left.values().sum()
+        self.left.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// Adds to `run` that `count` occurrences of a record of `subtask` are left, as checkpoints keep it:
@@ -72,5 +75,18 @@ mod tests {
         assert!(filter.take(a) && filter.take(a));
         assert!(!filter.take(a) && !filter.take(b));
         assert_eq!(filter.remaining(), 0);
+    }
+
+    #[test]
+    fn counts_of_nothing_and_of_more_than_there_can_be_do_no_harm() {
+        let (a, b) = (ReplayFilter::digest(b"a"), ReplayFilter::digest(b"b"));
+        let mut filter = ReplayFilter::default();
+        filter.add(a, 0);
+        assert!(!filter.take(a));
+        filter.add(a, u64::MAX);
+        filter.add(a, 7);
+        filter.add(b, 7);
+        assert_eq!(filter.remaining(), u64::MAX);
+        assert!(filter.take(b));
     }
 }

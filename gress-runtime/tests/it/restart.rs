@@ -153,3 +153,26 @@ fn a_second_job_on_the_same_directory_is_refused_while_the_first_runs() {
     running.stop();
     running.wait().unwrap();
 }
+
+#[test]
+fn a_file_with_a_number_after_which_none_can_follow_is_named_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    job(folder.path(), 1, 10_000_000).unwrap().run().unwrap();
+    let (state, out) = (folder.path().join("state"), folder.path().join("out"));
+    let committed = std::fs::read_dir(&out).unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
+    for forged in [
+        state.join("manifest-18446744073709551615.json"),
+        state.join("18446744073709551615-counts-0-0000000001.run"),
+        out.join(format!("c18446744073709551615{}", &committed[11..])),
+    ] {
+        std::fs::write(&forged, "").unwrap();
+        let files = || std::fs::read_dir(&state).unwrap().count() + std::fs::read_dir(&out).unwrap().count();
+        let before = files();
+        let error = job(folder.path(), 1, 10_000_000).unwrap().run().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+        assert!(error.to_string().contains("the number 18446744073709551615, which no job reaches"), "{error}");
+        assert_eq!(files(), before);
+        std::fs::remove_file(forged).unwrap();
+    }
+    assert_eq!(job(folder.path(), 1, 10_000_000).unwrap().run().unwrap().outcome, Outcome::AlreadyFinished);
+}

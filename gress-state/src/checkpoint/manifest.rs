@@ -163,7 +163,7 @@ impl Manifest {
     /// Bytes of keyed state: the runs of all states.
     pub fn state_bytes(&self) -> u64 {
         let states = self.tasks.iter().flat_map(|t| &t.states);
-        states.flat_map(|state| &state.chain.runs).map(|run| run.summary.bytes).sum()
+        states.flat_map(|state| &state.chain.runs).fold(0, |sum, run| sum.saturating_add(run.summary.bytes))
     }
 
     /// All files that the checkpoint consists of, its manifest aside.
