@@ -12,6 +12,7 @@
 //! directory that is removed at the end, and panics where the sentence does not hold.
 
 mod conformance;
+mod corruption;
 mod entries;
 mod lifecycle;
 mod model;
@@ -23,6 +24,7 @@ mod scratch;
 pub mod state;
 
 pub use conformance::backend_conformance;
+pub use corruption::{CheckpointsOfATask, Corruptible, Figures, Opened, Version, corrupt};
 pub use entries::{Entries, Entry};
 pub use lifecycle::*;
 pub use model::*;

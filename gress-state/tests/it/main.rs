@@ -1,5 +1,6 @@
-//! State from outside: typed state over the memory backend.
+//! State from outside: typed state over the memory backend, and checkpoints whose files are damaged.
 
 #![cfg(feature = "testing")]
 
+mod corruption;
 mod state;
