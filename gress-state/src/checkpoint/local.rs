@@ -97,11 +97,13 @@ impl CheckpointStorage for LocalStorage {
 
     fn read(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.path(name);
+        regular(&path)?;
         fs::read(&path).map_err(|e| missing_or("read", &path, e))
     }
 
     fn open(&self, name: &str) -> Result<Box<dyn RunInput>> {
         let path = self.path(name);
+        regular(&path)?;
         let open = || -> std::io::Result<_> {
             let file = File::open(&path)?;
             let len = file.metadata()?.len();
@@ -127,6 +129,15 @@ impl CheckpointStorage for LocalStorage {
 
     fn locate(&self, name: &str) -> String {
         self.path(name).display().to_string()
+    }
+}
+
+/// Checks that a file is one: a link may lead out of the directory, and to open a pipe waits for its writer.
+fn regular(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(()),
+        Ok(_) => Err(Error::damaged(format!("`{}` is no regular file", path.display()))),
+        Err(e) => Err(missing_or("look at", path, e)),
     }
 }
 
@@ -219,5 +230,19 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Damaged);
         assert!(error.to_string().contains("gone.run` is missing"));
         assert!(storage.open("gone.run").unwrap_err().to_string().contains("gone.run` is missing"));
+    }
+
+    #[test]
+    fn links_and_directories_are_damage_and_are_not_followed() {
+        let (directory, storage) = storage();
+        fs::write(directory.path().join("secret"), "outside").unwrap();
+        std::os::unix::fs::symlink(directory.path().join("secret"), storage.path("link.run")).unwrap();
+        fs::create_dir(storage.path("directory.run")).unwrap();
+        for name in ["link.run", "directory.run"] {
+            for error in [storage.read(name).unwrap_err(), storage.open(name).unwrap_err()] {
+                assert_eq!(error.kind(), ErrorKind::Damaged);
+                assert!(error.to_string().contains(&format!("{name}` is no regular file")), "{error}");
+            }
+        }
     }
 }

@@ -3,4 +3,5 @@
 #![cfg(feature = "testing")]
 
 mod corruption;
+mod hostile_names;
 mod state;
