@@ -1,0 +1,5 @@
+//! See `gress_fuzz::manifest`.
+
+#![no_main]
+
+gress_fuzz::target!(manifest);

@@ -1,0 +1,5 @@
+//! See `gress_fuzz::merge`.
+
+#![no_main]
+
+gress_fuzz::target!(merge);

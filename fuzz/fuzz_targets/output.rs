@@ -1,0 +1,5 @@
+//! See `gress_fuzz::output`.
+
+#![no_main]
+
+gress_fuzz::target!(output);

@@ -1,0 +1,5 @@
+//! See `gress_fuzz::start`.
+
+#![no_main]
+
+gress_fuzz::target!(start);
