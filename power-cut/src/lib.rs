@@ -1,0 +1,21 @@
+//! Cuts the power below RocksDB thousands of times, and holds each durability mode to its promise.
+//!
+//! ```text
+//!   trial ──▶ store (an engine: open, write, flush, checkpoint)
+//!     │         └─ power: RocksDB on a disk that forgets what was not synced
+//!     ├─ write: values that say which write they belong to
+//!     └─ history: acknowledged writes, and the verdict on what is left ──▶ report
+//! ```
+//!
+//! A promise is a set of beginnings: what is left must be the state after the first so many writes, and so many must be
+//! at least those that the mode promises ([`Durability`](store::Durability)). So a single comparison finds writes that are
+//! lost, torn and reordered.
+
+mod ffi;
+pub mod history;
+pub mod plain;
+pub mod power;
+pub mod report;
+pub mod store;
+pub mod trial;
+pub mod write;

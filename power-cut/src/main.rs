@@ -1,0 +1,92 @@
+//! `power-cut`: cuts the power so many times in each durability mode and says whether a promise was broken.
+//!
+//! One line for each mode. The exit code is 0 only if nothing that was promised is lost, torn, reordered or refused.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a report on the terminal is what this program is for")]
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use gress_crash_test::random::Random;
+use gress_power_cut::plain::PlainRocksDb;
+use gress_power_cut::store::Durability;
+use gress_power_cut::trial;
+
+/// Cuts the power below a store again and again, and compares what is left with what each durability mode promises.
+#[derive(Debug, Parser)]
+#[command(name = "power-cut")]
+struct Args {
+    /// How often to cut the power, in each mode. A quarter as many kills of the process come on top.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
+    cuts: u64,
+    /// Which promise to test.
+    #[arg(long, value_enum, default_value = "all")]
+    mode: Mode,
+    /// Repeats the plan of an earlier run (how far RocksDB's threads are at a cut still depends on the machine).
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Where the stores lie for the time of the run; by default in memory where the system has /dev/shm.
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Mode {
+    Checkpoint,
+    Wal,
+    WalSync,
+    All,
+}
+
+impl Mode {
+    fn durabilities(self) -> Vec<Durability> {
+        match self {
+            Self::Checkpoint => vec![Durability::Checkpoint],
+            Self::Wal => vec![Durability::Wal],
+            Self::WalSync => vec![Durability::WalSync],
+            Self::All => Durability::ALL.to_vec(),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(broken) => {
+            eprintln!("power-cut: {broken} promises were broken");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("power-cut: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How many promises were broken.
+fn run(args: &Args) -> io::Result<u64> {
+    let seed = args.seed.unwrap_or_else(Random::fresh_seed);
+    let folder = working_folder(args.out.as_deref())?;
+    println!("seed {seed}: {} power cuts in each mode, below {}", args.cuts, folder.path().display());
+    let mut broken = 0;
+    for durability in args.mode.durabilities() {
+        let report = trial::run(&PlainRocksDb, durability, args.cuts, seed, folder.path())?;
+        println!("{report}");
+        broken += report.broken();
+    }
+    Ok(broken)
+}
+
+/// A folder that is removed at the end.
+fn working_folder(given: Option<&Path>) -> io::Result<tempfile::TempDir> {
+    let mut folder = tempfile::Builder::new();
+    folder.prefix("gress-power-cut-");
+    let memory = Path::new("/dev/shm");
+    match given {
+        Some(path) => std::fs::create_dir_all(path).and_then(|()| folder.tempdir_in(path)),
+        None => folder.tempdir_in(memory).or_else(|_| folder.tempdir()),
+    }
+}

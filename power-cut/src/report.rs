@@ -1,0 +1,84 @@
+//! What a run has seen: a line for people, and whether a promise was broken.
+
+use std::fmt;
+
+use crate::power::Loss;
+use crate::store::Durability;
+
+/// Counts of all cuts in one mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The mode.
+    pub durability: Durability,
+    /// Power cuts.
+    pub cuts: u64,
+    /// Killed processes.
+    pub kills: u64,
+    /// Cuts and kills inside a write, a flush or a checkpoint.
+    pub in_write: u64,
+    /// Cuts and kills while a store was opened, most of which had to recover.
+    pub in_open: u64,
+    /// Acknowledged writes.
+    pub writes: u64,
+    /// Acknowledged checkpoints, each opened after a cut.
+    pub checkpoints: u64,
+    /// Acknowledged writes that are gone and that the mode does not promise to keep.
+    pub rolled_back: u64,
+    /// What the disk lost.
+    pub loss: Loss,
+    /// Acknowledged writes that are gone although the mode promises to keep them.
+    pub lost: u64,
+    /// Stores with a part of a value or of a batch.
+    pub torn: u64,
+    /// Stores with a later write and without an earlier one.
+    pub reordered: u64,
+    /// Stores and checkpoints that do not open.
+    pub refused: u64,
+    /// Checkpoints that differ from what the store held when they were acknowledged.
+    pub wrong_checkpoints: u64,
+}
+
+impl Report {
+    /// Nothing seen yet.
+    pub fn new(durability: Durability) -> Self {
+        Self {
+            durability,
+            cuts: 0,
+            kills: 0,
+            in_write: 0,
+            in_open: 0,
+            writes: 0,
+            checkpoints: 0,
+            rolled_back: 0,
+            loss: Loss::default(),
+            lost: 0,
+            torn: 0,
+            reordered: 0,
+            refused: 0,
+            wrong_checkpoints: 0,
+        }
+    }
+
+    /// How many promises were broken; a lost write counts by itself.
+    pub fn broken(&self) -> u64 {
+        self.lost + self.torn + self.reordered + self.refused + self.wrong_checkpoints
+    }
+
+    /// Adds what one return of the power found.
+    pub fn add_loss(&mut self, loss: Loss) {
+        self.loss.bytes_kept += loss.bytes_kept;
+        self.loss.bytes_lost += loss.bytes_lost;
+        self.loss.names_lost += loss.names_lost;
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { durability, cuts, kills, in_write, in_open, writes, checkpoints, rolled_back, .. } = self;
+        let Self { lost, torn, reordered, refused, wrong_checkpoints, .. } = self;
+        write!(f, "mode={durability} cuts={cuts} kills={kills} in_write={in_write} in_open={in_open} ")?;
+        write!(f, "writes={writes} checkpoints={checkpoints} unsynced_bytes_lost={} ", self.loss.bytes_lost)?;
+        write!(f, "rolled_back={rolled_back} lost={lost} torn={torn} reordered={reordered} ")?;
+        write!(f, "refused={refused} wrong_checkpoints={wrong_checkpoints}")
+    }
+}

@@ -1,0 +1,3 @@
+//! The simulated disk by itself, then the promises of each durability mode, and that broken ones are noticed.
+
+mod disk;
