@@ -1,17 +1,17 @@
 // A disk whose power can be cut, below RocksDB: its own fault-injection file system behind eight C functions.
 //
 //   DB ──▶ Env ──▶ PowerCutFs ──▶ FaultInjectionTestFS ──▶ the real file system
-//                  counts the     holds back what
-//                  operations     was not synced
+//                  counts operations,    holds back bytes that
+//                  undoes names          were not synced
 //
-// RocksDB's class keeps appended bytes in memory until the file is synced, and remembers which names were made since their
-// directory was synced. This file adds four things:
+// RocksDB's class keeps appended bytes in memory until the file is synced. This file adds:
 //
 //   - The power can go off at the n-th operation, so that a cut falls inside a write, a flush, a checkpoint or a recovery.
 //   - What returns with the power may be a random part of the un-synced bytes. `DropRandomUnsyncedFileData` promises
 //     that, but cuts a copy in memory that `ResetState` discards, and divides by zero where nothing is buffered.
-//   - A name in a directory that was renamed meanwhile does not end the loss of all others. RocksDB builds a checkpoint
-//     in `X.tmp` and renames that to `X`; `DeleteFilesCreatedAfterLastDirSync` stops at the first name it does not find.
+//   - A journal of names, whose un-synced end is undone. `DeleteFilesCreatedAfterLastDirSync` knows no deletions (a new log
+//     would vanish although the deletion of the old one after it stays, which no journaling file system does) and fails
+//     on directories that were renamed, as RocksDB does with each checkpoint.
 //   - Without power nobody waits. RocksDB sleeps a second after each background error, for which a cut need not last.
 //
 // Compiled with the defines of librocksdb-sys (see build.rs): the classes used here must have the same layout there.
@@ -21,10 +21,12 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "env/composite_env_wrapper.h"
 #include "rocksdb/c.h"
@@ -44,7 +46,7 @@ extern "C" {
 struct power_cut_loss_t {
   uint64_t bytes_kept;
   uint64_t bytes_lost;
-  uint64_t names_lost;
+  uint64_t names_undone;
 };
 }
 
@@ -62,6 +64,16 @@ using rocksdb::Slice;
 
 // What becomes of bytes and names that were not synced. The numbers stand in src/ffi.rs, too.
 enum class Unsynced : int { kKept = 0, kTorn = 1, kLost = 2 };
+
+// A change of a directory that can be undone.
+struct NameChange {
+  enum class Kind { kMade, kRenamed, kDeleted } kind;
+  std::string name;
+  // The name before, of what was renamed.
+  std::string from;
+  // The bytes of what was deleted, or replaced by a rename.
+  std::optional<std::string> replaced;
+};
 
 class PowerCutFs final : public FaultInjectionTestFS {
  public:
@@ -86,22 +98,19 @@ class PowerCutFs final : public FaultInjectionTestFS {
   }
 
   IOStatus Restore(Unsynced unsynced, uint64_t seed, power_cut_loss_t* loss) {
+    // Nothing is opened, renamed or deleted meanwhile.
+    std::lock_guard<std::mutex> lock(journal_mutex_);
     if (open_files_ != 0) {
       return IOStatus::Busy(std::to_string(open_files_) + " files are still open for writing: close the database first");
     }
     until_cut_ = -1;
     SetFilesystemActive(true);
     IOStatus status = SettleBytes(unsynced, seed, loss);
-    if (status.ok() && unsynced != Unsynced::kKept) {
-      settling_ = Settling{unsynced, seed, 0};
-      is_settling_ = true;
-      status = DeleteFilesCreatedAfterLastDirSync(IOOptions(), nullptr);
-      is_settling_ = false;
-      loss->names_lost = settling_.names_lost;
-    }
+    if (status.ok()) status = SettleNames(unsynced, seed, loss);
     // From here on everything that is on the disk counts as synced.
     ResetState();
     written_.clear();
+    journal_.clear();
     operations_ = 0;
     return status;
   }
@@ -116,26 +125,40 @@ class PowerCutFs final : public FaultInjectionTestFS {
   IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
                       IODebugContext* debug) override {
     Step();
+    std::lock_guard<std::mutex> lock(journal_mutex_);
+    bool is_directory = false;
+    target()->IsDirectory(from, options, &is_directory, debug).PermitUncheckedError();
+    NameChange change{NameChange::Kind::kRenamed, to, from, is_directory ? std::nullopt : Read(to)};
     IOStatus status = FaultInjectionTestFS::RenameFile(from, to, options, debug);
-    if (status.ok()) Written(to);
+    if (!status.ok()) return status;
+    if (is_directory) {
+      MoveJournal(from, to);
+    } else {
+      written_.insert(to);
+      journal_.push_back(std::move(change));
+    }
     return status;
   }
 
   IOStatus LinkFile(const std::string& from, const std::string& to, const IOOptions& options,
                     IODebugContext* debug) override {
     Step();
+    std::lock_guard<std::mutex> lock(journal_mutex_);
     IOStatus status = FaultInjectionTestFS::LinkFile(from, to, options, debug);
-    if (status.ok()) Written(to);
+    if (status.ok()) Made(to);
     return status;
   }
 
   IOStatus DeleteFile(const std::string& name, const IOOptions& options, IODebugContext* debug) override {
-    if (is_settling_) return LoseName(name, options, debug);
     Step();
-    return FaultInjectionTestFS::DeleteFile(name, options, debug);
+    std::lock_guard<std::mutex> lock(journal_mutex_);
+    NameChange change{NameChange::Kind::kDeleted, name, "", Read(name)};
+    IOStatus status = FaultInjectionTestFS::DeleteFile(name, options, debug);
+    if (status.ok()) journal_.push_back(std::move(change));
+    return status;
   }
 
-  // The base class lets the next three through when the power is off.
+  // The base class lets the next three through when the power is off. Directories come and go at once.
   IOStatus CreateDir(const std::string& name, const IOOptions& options, IODebugContext* debug) override {
     Step();
     return IsFilesystemActive() ? FaultInjectionTestFS::CreateDir(name, options, debug) : GetError();
@@ -148,22 +171,50 @@ class PowerCutFs final : public FaultInjectionTestFS {
 
   IOStatus DeleteDir(const std::string& name, const IOOptions& options, IODebugContext* debug) override {
     Step();
-    return IsFilesystemActive() ? FaultInjectionTestFS::DeleteDir(name, options, debug) : GetError();
+    IOStatus status = IsFilesystemActive() ? FaultInjectionTestFS::DeleteDir(name, options, debug) : GetError();
+    if (status.ok()) DirectorySynced(name);
+    return status;
+  }
+
+  // Nothing in it is undone any more.
+  void DirectorySynced(const std::string& directory) {
+    std::lock_guard<std::mutex> lock(journal_mutex_);
+    auto is_in = [&](const NameChange& change) { return Directory(change.name) == Trimmed(directory); };
+    journal_.erase(std::remove_if(journal_.begin(), journal_.end(), is_in), journal_.end());
   }
 
   // Open for writing now. The files themselves count, see CountedFile.
   std::atomic<int64_t> open_files_{0};
 
  private:
-  struct Settling {
-    Unsynced unsynced;
-    uint64_t seed;
-    uint64_t names_lost;
-  };
+  static std::string Trimmed(std::string path) {
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    return path;
+  }
 
-  void Written(const std::string& name) {
-    std::lock_guard<std::mutex> lock(written_mutex_);
+  static std::string Directory(const std::string& name) { return Trimmed(name.substr(0, name.rfind('/'))); }
+
+  // Holding the mutex.
+  void Made(const std::string& name) {
     written_.insert(name);
+    journal_.push_back({NameChange::Kind::kMade, name, "", std::nullopt});
+  }
+
+  // Holding the mutex.
+  void MoveJournal(const std::string& from, const std::string& to) {
+    auto move = [&](std::string* name) {
+      if (Directory(*name) == Trimmed(from)) *name = Trimmed(to) + name->substr(name->rfind('/'));
+    };
+    for (NameChange& change : journal_) {
+      move(&change.name);
+      move(&change.from);
+    }
+  }
+
+  // What is on the real disk under this name.
+  std::optional<std::string> Read(const std::string& name) {
+    std::string bytes;
+    return rocksdb::ReadFileToString(target(), name, &bytes).ok() ? std::optional(bytes) : std::nullopt;
   }
 
   // A number that depends on the seed and on the last part of the name, not on where the directory lies.
@@ -171,6 +222,21 @@ class PowerCutFs final : public FaultInjectionTestFS {
     uint64_t hash = 0xcbf29ce484222325;
     for (char c : name.substr(name.rfind('/') + 1)) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
     return std::mt19937_64(seed ^ hash)();
+  }
+
+  // How much survives of so many bytes, or of so many changes of names.
+  static uint64_t Kept(Unsynced unsynced, uint64_t all, uint64_t random) {
+    if (unsynced == Unsynced::kKept) return all;
+    if (unsynced == Unsynced::kLost) return 0;
+    // A system writes one file out before it begins with the next, in an order of its own: none and all are likely.
+    switch (random % 4) {
+      case 0:
+        return 0;
+      case 1:
+        return all;
+      default:
+        return (random >> 2) % (all + 1);
+    }
   }
 
   // Appends to each real file what survives of its un-synced tail.
@@ -182,9 +248,7 @@ class PowerCutFs final : public FaultInjectionTestFS {
       IOStatus status = GetFileSize(name, IOOptions(), &appended, nullptr);
       if (!status.ok()) return status;
       if (appended <= synced) continue;
-      uint64_t tail = appended - synced, kept = tail;
-      if (unsynced == Unsynced::kTorn) kept = Draw(seed, name) % (tail + 1);
-      if (unsynced == Unsynced::kLost) kept = 0;
+      uint64_t tail = appended - synced, kept = Kept(unsynced, tail, Draw(seed, name));
       status = Persist(name, synced, kept);
       if (!status.ok()) return status;
       loss->bytes_kept += kept;
@@ -207,21 +271,39 @@ class PowerCutFs final : public FaultInjectionTestFS {
     return status;
   }
 
-  // DeleteFilesCreatedAfterLastDirSync comes here for each name.
-  IOStatus LoseName(const std::string& name, const IOOptions& options, IODebugContext* debug) {
-    if (settling_.unsynced == Unsynced::kTorn && Draw(~settling_.seed, name) % 2 == 0) return IOStatus::OK();
-    // It stood in a directory that has another name now.
-    if (target()->FileExists(name, options, debug).IsNotFound()) return IOStatus::OK();
-    settling_.names_lost++;
-    return FaultInjectionTestFS::DeleteFile(name, options, debug);
+  // Undoes the last changes of names, the newest first.
+  IOStatus SettleNames(Unsynced unsynced, uint64_t seed, power_cut_loss_t* loss) {
+    uint64_t kept = Kept(unsynced, journal_.size(), Draw(seed, "names"));
+    IOStatus status;
+    for (; status.ok() && journal_.size() > kept; journal_.pop_back()) {
+      status = Undo(journal_.back());
+      loss->names_undone++;
+    }
+    return status;
+  }
+
+  IOStatus Undo(const NameChange& change) {
+    const IOOptions options;
+    // A program removed the whole directory past this file system.
+    if (!target()->FileExists(Directory(change.name), options, nullptr).ok()) return IOStatus::OK();
+    IOStatus status;
+    if (change.kind == NameChange::Kind::kMade) status = target()->DeleteFile(change.name, options, nullptr);
+    if (change.kind == NameChange::Kind::kRenamed) {
+      status = target()->RenameFile(change.name, change.from, options, nullptr);
+    }
+    if (status.ok() && change.replaced) {
+      status = rocksdb::WriteStringToFile(target(), *change.replaced, change.name, false, options);
+    }
+    return status;
   }
 
   std::atomic<int64_t> until_cut_{-1};
   std::atomic<uint64_t> operations_{0};
-  // Only Restore touches these two, when no file is open.
-  bool is_settling_ = false;
-  Settling settling_{};
-  std::mutex written_mutex_;
+  // Over the next two, and over each change of a name, so that the journal has them in their order. Always taken before
+  // the mutex of the base class.
+  std::mutex journal_mutex_;
+  std::vector<NameChange> journal_;
+  // Names of files that may have un-synced bytes.
   std::set<std::string> written_;
 };
 
@@ -274,51 +356,62 @@ class CountedFile final : public rocksdb::FSWritableFileOwnerWrapper {
   PowerCutFs* fs_;
 };
 
+// A directory that tells when it is synced.
 class CountedDirectory final : public rocksdb::FSDirectoryWrapper {
  public:
-  CountedDirectory(std::unique_ptr<FSDirectory>&& directory, PowerCutFs* fs)
-      : FSDirectoryWrapper(std::move(directory)), fs_(fs) {}
+  CountedDirectory(std::unique_ptr<FSDirectory>&& directory, std::string name, PowerCutFs* fs)
+      : FSDirectoryWrapper(std::move(directory)), name_(std::move(name)), fs_(fs) {}
 
   IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
     fs_->Step();
-    return FSDirectoryWrapper::Fsync(options, debug);
+    return Synced(FSDirectoryWrapper::Fsync(options, debug));
   }
   IOStatus FsyncWithDirOptions(const IOOptions& options, IODebugContext* debug,
                                const rocksdb::DirFsyncOptions& how) override {
     fs_->Step();
-    return FSDirectoryWrapper::FsyncWithDirOptions(options, debug, how);
+    return Synced(FSDirectoryWrapper::FsyncWithDirOptions(options, debug, how));
   }
 
  private:
+  IOStatus Synced(IOStatus status) {
+    if (status.ok()) fs_->DirectorySynced(name_);
+    return status;
+  }
+
+  const std::string name_;
   PowerCutFs* fs_;
 };
 
 IOStatus PowerCutFs::NewWritableFile(const std::string& name, const FileOptions& options,
                                      std::unique_ptr<FSWritableFile>* result, IODebugContext* debug) {
   Step();
+  std::lock_guard<std::mutex> lock(journal_mutex_);
+  bool is_new = !target()->FileExists(name, IOOptions(), nullptr).ok();
   IOStatus status = FaultInjectionTestFS::NewWritableFile(name, options, result, debug);
-  if (status.ok()) {
-    Written(name);
-    result->reset(new CountedFile(std::move(*result), this));
-  }
+  if (!status.ok()) return status;
+  if (is_new) Made(name);
+  written_.insert(name);
+  result->reset(new CountedFile(std::move(*result), this));
   return status;
 }
 
 IOStatus PowerCutFs::ReopenWritableFile(const std::string& name, const FileOptions& options,
                                         std::unique_ptr<FSWritableFile>* result, IODebugContext* debug) {
   Step();
+  std::lock_guard<std::mutex> lock(journal_mutex_);
+  bool is_new = !target()->FileExists(name, IOOptions(), nullptr).ok();
   IOStatus status = FaultInjectionTestFS::ReopenWritableFile(name, options, result, debug);
-  if (status.ok()) {
-    Written(name);
-    result->reset(new CountedFile(std::move(*result), this));
-  }
+  if (!status.ok()) return status;
+  if (is_new) Made(name);
+  written_.insert(name);
+  result->reset(new CountedFile(std::move(*result), this));
   return status;
 }
 
 IOStatus PowerCutFs::NewDirectory(const std::string& name, const IOOptions& options,
                                   std::unique_ptr<FSDirectory>* result, IODebugContext* debug) {
   IOStatus status = FaultInjectionTestFS::NewDirectory(name, options, result, debug);
-  if (status.ok()) result->reset(new CountedDirectory(std::move(*result), this));
+  if (status.ok()) result->reset(new CountedDirectory(std::move(*result), name, this));
   return status;
 }
 

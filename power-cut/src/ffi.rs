@@ -29,7 +29,7 @@ pub(crate) const LOST: c_int = 2;
 pub(crate) struct RawLoss {
     pub(crate) bytes_kept: u64,
     pub(crate) bytes_lost: u64,
-    pub(crate) names_lost: u64,
+    pub(crate) names_undone: u64,
 }
 
 /// `power_cut_t`, of which only C++ knows the inside.
@@ -55,7 +55,7 @@ pub(crate) struct Shim(NonNull<Power>);
 
 // SAFETY: what it points to is not bound to a thread, and `Shim` is the only owner of the pointer.
 unsafe impl Send for Shim {}
-// SAFETY: C++ guards its state by atomics and mutexes, but for `restore`, which takes `&mut self`.
+// SAFETY: C++ guards its state by atomics and mutexes, in `restore` too.
 unsafe impl Sync for Shim {}
 
 impl Shim {
@@ -93,8 +93,7 @@ impl Shim {
     /// The loss, or what C++ says against it.
     pub(crate) fn restore(&mut self, unsynced: c_int, seed: u64) -> Result<RawLoss, String> {
         let mut loss = RawLoss::default();
-        // SAFETY: as in `cut`; `loss` is valid for the call, and the same struct on both sides. No other thread is in
-        // `restore`, because of `&mut self`.
+        // SAFETY: as in `cut`; `loss` is valid for the call, and the same struct on both sides.
         let problem = unsafe { power_cut_restore(self.0.as_ptr(), unsynced, seed, &mut loss) };
         if problem.is_null() {
             return Ok(loss);

@@ -12,6 +12,7 @@
 //! lost, torn and reordered.
 
 mod ffi;
+pub mod folder;
 pub mod history;
 pub mod plain;
 pub mod power;

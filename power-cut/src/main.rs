@@ -5,11 +5,12 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a report on the terminal is what this program is for")]
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use gress_crash_test::random::Random;
+use gress_power_cut::folder;
 use gress_power_cut::plain::PlainRocksDb;
 use gress_power_cut::store::Durability;
 use gress_power_cut::trial;
@@ -69,24 +70,17 @@ fn main() -> ExitCode {
 /// How many promises were broken.
 fn run(args: &Args) -> io::Result<u64> {
     let seed = args.seed.unwrap_or_else(Random::fresh_seed);
-    let folder = working_folder(args.out.as_deref())?;
+    let folder = folder::scratch(args.out.as_deref())?;
     println!("seed {seed}: {} power cuts in each mode, below {}", args.cuts, folder.path().display());
     let mut broken = 0;
     for durability in args.mode.durabilities() {
-        let report = trial::run(&PlainRocksDb, durability, args.cuts, seed, folder.path())?;
+        let report = trial::run(&PlainRocksDb { verify_logs: true }, durability, args.cuts, seed, folder.path())?;
         println!("{report}");
+        report.notes.iter().for_each(|note| println!("  {note}"));
+        if !report.shows_anything() {
+            return Err(io::Error::other("the disk lost no byte: the store does not write to it, or past its cache"));
+        }
         broken += report.broken();
     }
     Ok(broken)
-}
-
-/// A folder that is removed at the end.
-fn working_folder(given: Option<&Path>) -> io::Result<tempfile::TempDir> {
-    let mut folder = tempfile::Builder::new();
-    folder.prefix("gress-power-cut-");
-    let memory = Path::new("/dev/shm");
-    match given {
-        Some(path) => std::fs::create_dir_all(path).and_then(|()| folder.tempdir_in(path)),
-        None => folder.tempdir_in(memory).or_else(|_| folder.tempdir()),
-    }
 }

@@ -9,8 +9,15 @@ use rocksdb::{DB, Env, FlushOptions, Options, WriteBatch, WriteOptions};
 use crate::store::{Durability, Engine, Entry, Store};
 
 /// Opens plain RocksDB, with write buffers so small that flushes and new logs happen all the time.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PlainRocksDb;
+#[derive(Clone, Copy, Debug)]
+pub struct PlainRocksDb {
+    /// Whether RocksDB notices that the end of a log is missing while a later log is there (`track_and_verify_wals`).
+    ///
+    /// Without it, a power cut can leave later writes without earlier ones: RocksDB begins a new log with each new write
+    /// buffer, the system writes out un-synced logs in any order, and an end that is missing at the border between two
+    /// records looks like any other end. With it each log says how the one before it ended.
+    pub verify_logs: bool,
+}
 
 impl Engine for PlainRocksDb {
     fn has_batches(&self) -> bool {
@@ -18,27 +25,36 @@ impl Engine for PlainRocksDb {
     }
 
     fn open(&self, env: Env, durability: Durability, folder: &Path) -> io::Result<Box<dyn Store>> {
-        Ok(Box::new(PlainStore::open(&env, durability, folder)?))
+        // RocksDB refuses to verify where there is no log at all, which is what a power cut right after the creation of a
+        // database leaves. It begins one when it is opened without.
+        if self.verify_logs && folder.join("CURRENT").exists() && !has_log(folder)? {
+            PlainStore::open(&env, durability, false, folder)?;
+        }
+        Ok(Box::new(PlainStore::open(&env, durability, self.verify_logs, folder)?))
     }
 
     fn open_checkpoint(&self, env: Env, folder: &Path) -> io::Result<Box<dyn Store>> {
-        Ok(Box::new(PlainStore::open(&env, Durability::Checkpoint, folder)?))
+        self.open(env, Durability::Checkpoint, folder)
     }
 }
 
+fn has_log(folder: &Path) -> io::Result<bool> {
+    let is_log = |entry: io::Result<std::fs::DirEntry>| Ok(entry?.path().extension().is_some_and(|end| end == "log"));
+    let logs = folder.read_dir()?.map(is_log).collect::<io::Result<Vec<bool>>>()?;
+    Ok(logs.contains(&true))
+}
+
 /// An open database of [`PlainRocksDb`].
-pub struct PlainStore {
+struct PlainStore {
     database: DB,
     write: WriteOptions,
 }
 
 impl PlainStore {
-    /// Opens the database of `folder`.
-    ///
-    /// # Errors
-    /// RocksDB refuses.
-    pub fn open(env: &Env, durability: Durability, folder: &Path) -> io::Result<Self> {
-        let mut options = Options::default();
+    fn open(env: &Env, durability: Durability, verify_logs: bool, folder: &Path) -> io::Result<Self> {
+        // First of all: options from a string do not keep an `Env` alive that was set before.
+        let verify = format!("track_and_verify_wals={verify_logs}");
+        let mut options = Options::default().get_options_from_string(verify).map_err(io::Error::other)?;
         options.create_if_missing(true);
         options.set_env(env);
         options.set_write_buffer_size(64 << 10);
@@ -48,11 +64,6 @@ impl PlainStore {
         write.disable_wal(durability == Durability::Checkpoint);
         write.set_sync(durability == Durability::WalSync);
         Ok(Self { database: DB::open(&options, folder).map_err(io::Error::other)?, write })
-    }
-
-    /// The database itself.
-    pub fn database(&self) -> &DB {
-        &self.database
     }
 }
 

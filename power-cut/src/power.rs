@@ -13,8 +13,9 @@ use crate::ffi::{self, RawLoss, Shim};
 /// settles what is left in the files.
 ///
 /// Cuts come between operations, and an operation on a file is whole or has not happened. What tears are un-synced bytes.
-/// Deletions last at once. Writes past the page cache (direct I/O) and files that a program makes itself, not through
-/// RocksDB, are never lost.
+/// Names go as in a journaling file system: the last changes may be undone, none without those after it. Directories
+/// come, go and are renamed at once. Writes past the page cache (direct I/O) and what a program does itself, not through
+/// RocksDB, is never lost.
 ///
 /// This disk, its environments and the databases on it may be dropped in any order; each keeps what it needs.
 ///
@@ -47,7 +48,7 @@ pub struct PowerCut {
 pub enum Unsynced {
     /// All of it: the process was killed, and the system wrote out its cache.
     Kept,
-    /// Of each file some of its last bytes are gone, from none to all, and of the new names in a directory some.
+    /// Of each file some of its last bytes are gone, from none to all, and of the changes of names some of the last.
     Torn {
         /// Decides what is gone, together with the file's name.
         seed: u64,
@@ -63,8 +64,8 @@ pub struct Loss {
     pub bytes_kept: u64,
     /// Bytes that are gone.
     pub bytes_lost: u64,
-    /// Files that are gone, because the directory was not synced since they were made.
-    pub names_lost: u64,
+    /// Files that were made, renamed or deleted, and are not, because the directory was not synced since.
+    pub names_undone: u64,
 }
 
 impl PowerCut {
@@ -110,9 +111,9 @@ impl PowerCut {
             Unsynced::Torn { seed } => (ffi::TORN, seed),
             Unsynced::Lost => (ffi::LOST, 0),
         };
-        let RawLoss { bytes_kept, bytes_lost, names_lost } =
+        let RawLoss { bytes_kept, bytes_lost, names_undone } =
             self.shim.restore(how, seed).map_err(|text| io::Error::other(format!("the power stays off: {text}")))?;
-        Ok(Loss { bytes_kept, bytes_lost, names_lost })
+        Ok(Loss { bytes_kept, bytes_lost, names_undone })
     }
 }
 

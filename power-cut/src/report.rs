@@ -5,8 +5,14 @@ use std::fmt;
 use crate::power::Loss;
 use crate::store::Durability;
 
+/// More notes than these say nothing new.
+const NOTES_MAX: usize = 5;
+
+/// So many cuts hit un-synced bytes in every mode.
+const CUTS_TO_SHOW: u64 = 100;
+
 /// Counts of all cuts in one mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The mode.
     pub durability: Durability,
@@ -36,6 +42,8 @@ pub struct Report {
     pub refused: u64,
     /// Checkpoints that differ from what the store held when they were acknowledged.
     pub wrong_checkpoints: u64,
+    /// The first few broken promises, in words.
+    pub notes: Vec<String>,
 }
 
 impl Report {
@@ -56,6 +64,14 @@ impl Report {
             reordered: 0,
             refused: 0,
             wrong_checkpoints: 0,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Keeps the words for a broken promise, unless there are many already.
+    pub fn note(&mut self, words: impl fmt::Display) {
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(format!("cut {}, kill {}: {words}", self.cuts, self.kills));
         }
     }
 
@@ -64,11 +80,16 @@ impl Report {
         self.lost + self.torn + self.reordered + self.refused + self.wrong_checkpoints
     }
 
+    /// Whether the disk forgot something. If not, the store does not write to it, or past its cache, and nothing is proved.
+    pub fn shows_anything(&self) -> bool {
+        self.cuts < CUTS_TO_SHOW || self.loss.bytes_lost > 0
+    }
+
     /// Adds what one return of the power found.
     pub fn add_loss(&mut self, loss: Loss) {
         self.loss.bytes_kept += loss.bytes_kept;
         self.loss.bytes_lost += loss.bytes_lost;
-        self.loss.names_lost += loss.names_lost;
+        self.loss.names_undone += loss.names_undone;
     }
 }
 
@@ -80,5 +101,38 @@ impl fmt::Display for Report {
         write!(f, "writes={writes} checkpoints={checkpoints} unsynced_bytes_lost={} ", self.loss.bytes_lost)?;
         write!(f, "rolled_back={rolled_back} lost={lost} torn={torn} reordered={reordered} ")?;
         write!(f, "refused={refused} wrong_checkpoints={wrong_checkpoints}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_ends_with_what_must_be_zero() {
+        let mut report = Report::new(Durability::WalSync);
+        report.cuts = 1_000;
+        report.reordered = 2;
+        let line = report.to_string();
+        assert!(line.starts_with("mode=wal_sync cuts=1000 kills=0 "), "{line}");
+        assert!(line.ends_with(" lost=0 torn=0 reordered=2 refused=0 wrong_checkpoints=0"), "{line}");
+    }
+
+    #[test]
+    fn every_kind_of_broken_promise_counts_and_losses_that_are_allowed_do_not() {
+        let mut report = Report::new(Durability::Wal);
+        (report.lost, report.torn, report.reordered, report.refused, report.wrong_checkpoints) =
+            (1, 20, 300, 4_000, 50_000);
+        report.rolled_back = 7;
+        assert_eq!(report.broken(), 54_321);
+    }
+
+    #[test]
+    fn a_disk_that_forgot_nothing_shows_nothing() {
+        let mut report = Report::new(Durability::Wal);
+        report.cuts = 1_000;
+        assert!(!report.shows_anything());
+        report.add_loss(Loss { bytes_lost: 1, ..Loss::default() });
+        assert!(report.shows_anything());
     }
 }

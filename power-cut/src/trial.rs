@@ -23,15 +23,19 @@ use crate::write::{Found, KEYS, Write, key};
 /// A new store is begun after so many cuts at most.
 const LIVES_MAX: u64 = 30;
 
-/// Cuts the power under stores of `engine` in `folder` until there were `cuts`, and says what it found.
+/// After so many broken stores there is nothing more to learn. One that never opens would never see a cut.
+const RUINS_MAX: u64 = 100;
+
+/// Cuts the power under stores of `engine` in `folder` until there were `cuts` (or very many broken stores), and says what
+/// it found.
 ///
 /// # Errors
 /// A store that fails while the power is on, or a file system that does. A broken promise is no error.
 pub fn run(engine: &dyn Engine, durability: Durability, cuts: u64, seed: u64, folder: &Path) -> io::Result<Report> {
     let mut random = Random::of_seed(seed);
     let mut report = Report::new(durability);
-    let mut number = 0;
-    while report.cuts < cuts {
+    let (mut number, mut ruins) = (0, 0);
+    while report.cuts < cuts && ruins < RUINS_MAX {
         let folder = tempfile::Builder::new().prefix("store-").tempdir_in(folder)?;
         let mut trial = Trial {
             engine,
@@ -41,12 +45,16 @@ pub fn run(engine: &dyn Engine, durability: Durability, cuts: u64, seed: u64, fo
             random: Random::of_seed(random.next_u64()),
             history: History::new(),
             checkpoints: Vec::new(),
+            faults: Vec::new(),
             number,
             report: &mut report,
         };
-        let lives = random.number(1..LIVES_MAX + 1);
-        for _ in 0..lives {
-            if trial.report.cuts == cuts || !trial.live()? {
+        for _ in 0..random.number(1..LIVES_MAX + 1) {
+            if trial.report.cuts == cuts {
+                break;
+            }
+            if !trial.live()? {
+                ruins += 1;
                 break;
             }
         }
@@ -64,6 +72,8 @@ struct Trial<'a> {
     history: History,
     /// Acknowledged since the last look, and what must be in them.
     checkpoints: Vec<(PathBuf, State)>,
+    /// What became of un-synced bytes at each return of the power since the last look.
+    faults: Vec<Unsynced>,
     /// Of the next write or checkpoint.
     number: u64,
     report: &'a mut Report,
@@ -96,6 +106,7 @@ impl Trial<'_> {
             Reached::Ruin => return Ok(false),
         }
         let (fault, unsynced) = self.draw_fault();
+        self.faults.push(unsynced);
         match fault {
             Fault::Kill => self.report.kills += 1,
             Fault::PowerCut => self.report.cuts += 1,
@@ -118,21 +129,24 @@ impl Trial<'_> {
     /// When it returns, the store is dropped.
     fn open_and_write(&mut self, writes: u64) -> io::Result<Reached> {
         let opened = self.engine.open(self.power.env(), self.durability, &self.folder.join("store"));
-        let Ok(store) = opened.and_then(|store| Ok((state_of(store.as_ref())?, store))) else {
-            if self.power.is_off() {
-                return Ok(Reached::Open);
+        let (found, store) = match opened.and_then(|store| Ok((state_of(store.as_ref())?, store))) {
+            Ok(opened) => opened,
+            Err(_) if self.power.is_off() => return Ok(Reached::Open),
+            Err(error) => {
+                self.report.refused += 1;
+                self.report.note(format_args!("the store is refused after {:?}: {error}", self.faults));
+                return Ok(Reached::Ruin);
             }
-            self.report.refused += 1;
-            return Ok(Reached::Ruin);
         };
-        let (found, store) = store;
         match self.history.judge(&found) {
             Verdict::Kept { rolled_back, state } => {
                 self.report.rolled_back += rolled_back as u64;
                 self.history = History::after(state);
+                self.faults.clear();
             }
             broken => {
                 self.count_broken(&broken);
+                self.report.note(format_args!("the store is {broken:?} after {:?}", self.faults));
                 return Ok(Reached::Ruin);
             }
         }
@@ -185,8 +199,14 @@ impl Trial<'_> {
             let opened = self.engine.open_checkpoint(self.power.env(), &folder);
             match opened.and_then(|store| state_of(store.as_ref())) {
                 Ok(found) if found == expected => {}
-                Ok(_) => self.report.wrong_checkpoints += 1,
-                Err(_) => self.report.refused += 1,
+                Ok(_) => {
+                    self.report.wrong_checkpoints += 1;
+                    self.report.note(format_args!("a checkpoint differs after {:?}", self.faults));
+                }
+                Err(error) => {
+                    self.report.refused += 1;
+                    self.report.note(format_args!("a checkpoint is refused after {:?}: {error}", self.faults));
+                }
             }
             std::fs::remove_dir_all(folder)?;
         }

@@ -1,0 +1,158 @@
+//! Engines with a bug, each of which must be found: what sees no bug in them sees none in Gress.
+
+use std::cell::RefCell;
+use std::io;
+use std::path::Path;
+
+use gress_power_cut::folder;
+use gress_power_cut::plain::PlainRocksDb;
+use gress_power_cut::report::Report;
+use gress_power_cut::store::{Durability, Engine, Entry, Store};
+use gress_power_cut::trial;
+use rocksdb::Env;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bug {
+    /// The log is not synced when it should be.
+    LogNotSynced,
+    /// There is no log.
+    NoLog,
+    /// A missing end of a log goes unnoticed.
+    LogsNotVerified,
+    /// The entries of a batch are written one by one.
+    BatchInPieces,
+    /// A write is acknowledged, and written after the next one.
+    Swapped,
+    /// A flush does nothing.
+    NoFlush,
+    /// A checkpoint is made and the last write before it is not in it.
+    CheckpointBehind,
+    /// A value loses its last byte.
+    ValueCut,
+    /// What is there is refused.
+    NeverAgain,
+}
+
+struct Planted(Bug);
+
+const PLAIN: PlainRocksDb = PlainRocksDb { verify_logs: true };
+
+impl Engine for Planted {
+    fn has_batches(&self) -> bool {
+        true
+    }
+
+    fn open(&self, env: Env, durability: Durability, folder: &Path) -> io::Result<Box<dyn Store>> {
+        let store = match self.0 {
+            Bug::LogNotSynced => PLAIN.open(env, Durability::Wal, folder),
+            Bug::NoLog => PLAIN.open(env, Durability::Checkpoint, folder),
+            Bug::NeverAgain if folder.exists() => Err(io::Error::other("it is there already")),
+            Bug::LogsNotVerified => PlainRocksDb { verify_logs: false }.open(env, durability, folder),
+            _ => PLAIN.open(env, durability, folder),
+        };
+        Ok(Box::new(PlantedStore { bug: self.0, store: store?, waiting: RefCell::default() }))
+    }
+
+    fn open_checkpoint(&self, env: Env, folder: &Path) -> io::Result<Box<dyn Store>> {
+        PLAIN.open_checkpoint(env, folder)
+    }
+}
+
+struct PlantedStore {
+    bug: Bug,
+    store: Box<dyn Store>,
+    /// Acknowledged and not yet written.
+    waiting: RefCell<Vec<Entry>>,
+}
+
+impl Store for PlantedStore {
+    fn write(&self, entries: &[Entry]) -> io::Result<()> {
+        match self.bug {
+            Bug::BatchInPieces => entries.iter().try_for_each(|entry| self.store.write(std::slice::from_ref(entry))),
+            Bug::ValueCut => {
+                let cut = |value: &Vec<u8>| value[..value.len() - 1].to_vec();
+                let entries: Vec<Entry> = entries.iter().map(|(k, v)| (k.clone(), v.as_ref().map(cut))).collect();
+                self.store.write(&entries)
+            }
+            Bug::Swapped | Bug::CheckpointBehind => {
+                let before = self.waiting.replace(entries.to_vec());
+                let (first, second) =
+                    if self.bug == Bug::Swapped { (entries, &before[..]) } else { (&before[..], &[][..]) };
+                self.store.write(first)?;
+                self.store.write(second)
+            }
+            _ => self.store.write(entries),
+        }
+    }
+
+    fn get(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
+        self.store.get(key)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        if self.bug == Bug::NoFlush { Ok(()) } else { self.store.flush() }
+    }
+
+    fn create_checkpoint(&self, folder: &Path) -> io::Result<()> {
+        self.store.create_checkpoint(folder)
+    }
+}
+
+/// Runs until a promise is broken, which must happen soon.
+fn broken(bug: Bug, durability: Durability) -> Report {
+    for seed in 0..100 {
+        let scratch = folder::scratch(None).expect("a folder can be made");
+        let report = trial::run(&Planted(bug), durability, 50, seed, scratch.path()).expect("the store works");
+        if report.broken() > 0 {
+            return report;
+        }
+    }
+    panic!("5,000 cuts did not show {bug:?} in mode {durability}");
+}
+
+#[test]
+fn a_log_that_is_not_synced_is_found() {
+    assert!(broken(Bug::LogNotSynced, Durability::WalSync).lost > 0);
+}
+
+#[test]
+fn a_missing_log_is_found() {
+    assert!(broken(Bug::NoLog, Durability::Wal).lost > 0);
+}
+
+#[test]
+fn logs_that_do_not_say_how_the_one_before_ended_are_found() {
+    assert!(broken(Bug::LogsNotVerified, Durability::Wal).reordered > 0);
+}
+
+#[test]
+fn a_batch_that_is_written_in_pieces_is_found_in_every_mode() {
+    for durability in Durability::ALL {
+        assert!(broken(Bug::BatchInPieces, durability).torn > 0);
+    }
+}
+
+#[test]
+fn writes_in_another_order_are_found() {
+    assert!(broken(Bug::Swapped, Durability::WalSync).reordered > 0);
+}
+
+#[test]
+fn a_flush_that_does_nothing_is_found() {
+    assert!(broken(Bug::NoFlush, Durability::Checkpoint).lost > 0);
+}
+
+#[test]
+fn a_checkpoint_without_the_newest_write_is_found() {
+    assert!(broken(Bug::CheckpointBehind, Durability::Checkpoint).wrong_checkpoints > 0);
+}
+
+#[test]
+fn a_value_without_its_end_is_found() {
+    assert!(broken(Bug::ValueCut, Durability::WalSync).torn > 0);
+}
+
+#[test]
+fn a_store_that_does_not_open_again_is_found_and_the_test_ends() {
+    assert!(broken(Bug::NeverAgain, Durability::WalSync).refused > 0);
+}
