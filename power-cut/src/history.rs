@@ -1,7 +1,7 @@
 //! The model: what was written since the last cut, how much of it was acknowledged, and what may be left of it.
 
-use crate::store::Durability;
 use crate::write::{Found, KEYS, Write};
+use gress_state_rocksdb::Durability;
 
 /// What is under each key.
 pub type State = Vec<Found>;
@@ -142,6 +142,7 @@ fn apply(state: &mut State, write: &Write) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::DURABILITIES;
     use crate::write::Change;
 
     fn write(number: u64, keys: &[usize]) -> Write {
@@ -214,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_write_without_an_earlier_one_is_reordered_in_every_mode() {
-        for durability in Durability::ALL {
+        for durability in DURABILITIES {
             // The second is missing.
             assert_eq!(verdict(durability, &[Fault::PowerCut], &[(0, 3), (2, 3)]), Verdict::Reordered);
             // The third is missing.

@@ -14,6 +14,7 @@
 mod ffi;
 pub mod folder;
 pub mod history;
+pub mod key_value;
 pub mod plain;
 pub mod power;
 pub mod report;

@@ -11,9 +11,11 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use gress_crash_test::random::Random;
 use gress_power_cut::folder;
+use gress_power_cut::key_value::KeyValue;
 use gress_power_cut::plain::PlainRocksDb;
-use gress_power_cut::store::Durability;
+use gress_power_cut::store::{DURABILITIES, Engine};
 use gress_power_cut::trial;
+use gress_state_rocksdb::Durability;
 
 /// Cuts the power below a store again and again, and compares what is left with what each durability mode promises.
 #[derive(Debug, Parser)]
@@ -25,6 +27,9 @@ struct Args {
     /// Which promise to test.
     #[arg(long, value_enum, default_value = "all")]
     mode: Mode,
+    /// What to test.
+    #[arg(long, value_enum, default_value = "gress")]
+    store: StoreKind,
     /// Repeats the plan of an earlier run (how far RocksDB's threads are at a cut still depends on the machine).
     #[arg(long)]
     seed: Option<u64>,
@@ -42,13 +47,30 @@ enum Mode {
     All,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum StoreKind {
+    /// Gress's key-value state on RocksDB.
+    Gress,
+    /// RocksDB alone: a promise that it breaks, too, is not Gress's to keep.
+    Plain,
+}
+
+impl StoreKind {
+    fn engine(self) -> &'static dyn Engine {
+        match self {
+            Self::Gress => &KeyValue,
+            Self::Plain => &PlainRocksDb { verify_logs: true },
+        }
+    }
+}
+
 impl Mode {
     fn durabilities(self) -> Vec<Durability> {
         match self {
             Self::Checkpoint => vec![Durability::Checkpoint],
             Self::Wal => vec![Durability::Wal],
             Self::WalSync => vec![Durability::WalSync],
-            Self::All => Durability::ALL.to_vec(),
+            Self::All => DURABILITIES.to_vec(),
         }
     }
 }
@@ -74,7 +96,7 @@ fn run(args: &Args) -> io::Result<u64> {
     println!("seed {seed}: {} power cuts in each mode, below {}", args.cuts, folder.path().display());
     let mut broken = 0;
     for durability in args.mode.durabilities() {
-        let report = trial::run(&PlainRocksDb { verify_logs: true }, durability, args.cuts, seed, folder.path())?;
+        let report = trial::run(args.store.engine(), durability, args.cuts, seed, folder.path())?;
         println!("{report}");
         report.notes.iter().for_each(|note| println!("  {note}"));
         if !report.shows_anything() {

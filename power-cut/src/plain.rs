@@ -3,10 +3,11 @@
 use std::io;
 use std::path::Path;
 
+use gress_state_rocksdb::Durability;
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{DB, Env, FlushOptions, Options, WriteBatch, WriteOptions};
 
-use crate::store::{Durability, Engine, Entry, Store};
+use crate::store::{Engine, Entry, Store};
 
 /// Opens plain RocksDB, with write buffers so small that flushes and new logs happen all the time.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +25,10 @@ impl Engine for PlainRocksDb {
         true
     }
 
+    fn survives_crashes(&self, _durability: Durability) -> bool {
+        true
+    }
+
     fn open(&self, env: Env, durability: Durability, folder: &Path) -> io::Result<Box<dyn Store>> {
         // RocksDB refuses to verify where there is no log at all, which is what a power cut right after the creation of a
         // database leaves. It begins one when it is opened without.
@@ -33,8 +38,19 @@ impl Engine for PlainRocksDb {
         Ok(Box::new(PlainStore::open(&env, durability, self.verify_logs, folder)?))
     }
 
-    fn open_checkpoint(&self, env: Env, folder: &Path) -> io::Result<Box<dyn Store>> {
-        self.open(env, Durability::Checkpoint, folder)
+    fn open_checkpoint(
+        &self,
+        env: Env,
+        durability: Durability,
+        checkpoint: &Path,
+        folder: &Path,
+    ) -> io::Result<Box<dyn Store>> {
+        std::fs::create_dir(folder)?;
+        for file in checkpoint.read_dir()? {
+            let file = file?;
+            std::fs::copy(file.path(), folder.join(file.file_name()))?;
+        }
+        self.open(env, durability, folder)
     }
 }
 
@@ -48,6 +64,7 @@ fn has_log(folder: &Path) -> io::Result<bool> {
 struct PlainStore {
     database: DB,
     write: WriteOptions,
+    has_log: bool,
 }
 
 impl PlainStore {
@@ -61,9 +78,10 @@ impl PlainStore {
         options.set_max_write_buffer_number(4);
         options.set_keep_log_file_num(1);
         let mut write = WriteOptions::default();
-        write.disable_wal(durability == Durability::Checkpoint);
+        let has_log = durability != Durability::Checkpoint;
+        write.disable_wal(!has_log);
         write.set_sync(durability == Durability::WalSync);
-        Ok(Self { database: DB::open(&options, folder).map_err(io::Error::other)?, write })
+        Ok(Self { database: DB::open(&options, folder).map_err(io::Error::other)?, write, has_log })
     }
 }
 
@@ -92,5 +110,10 @@ impl Store for PlainStore {
     fn create_checkpoint(&self, folder: &Path) -> io::Result<()> {
         let checkpoint = Checkpoint::new(&self.database).map_err(io::Error::other)?;
         checkpoint.create_checkpoint(folder).map_err(io::Error::other)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        // Nothing else flushes what is in no log, and what is in one need not be flushed.
+        if self.has_log { Ok(()) } else { self.flush() }
     }
 }

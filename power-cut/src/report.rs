@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::power::Loss;
-use crate::store::Durability;
+use gress_state_rocksdb::Durability;
 
 /// More notes than these say nothing new.
 const NOTES_MAX: usize = 5;
@@ -28,6 +28,8 @@ pub struct Report {
     pub writes: u64,
     /// Acknowledged checkpoints, each opened after a cut.
     pub checkpoints: u64,
+    /// Stores that did not open after a crash, as they should, and that a checkpoint took the place of.
+    pub replaced: u64,
     /// Acknowledged writes that are gone and that the mode does not promise to keep.
     pub rolled_back: u64,
     /// What the disk lost.
@@ -40,6 +42,8 @@ pub struct Report {
     pub reordered: u64,
     /// Stores and checkpoints that do not open.
     pub refused: u64,
+    /// Stores that opened after a crash, and should have refused to.
+    pub trusted: u64,
     /// Checkpoints that differ from what the store held when they were acknowledged.
     pub wrong_checkpoints: u64,
     /// The first few broken promises, in words.
@@ -57,12 +61,14 @@ impl Report {
             in_open: 0,
             writes: 0,
             checkpoints: 0,
+            replaced: 0,
             rolled_back: 0,
             loss: Loss::default(),
             lost: 0,
             torn: 0,
             reordered: 0,
             refused: 0,
+            trusted: 0,
             wrong_checkpoints: 0,
             notes: Vec::new(),
         }
@@ -77,7 +83,7 @@ impl Report {
 
     /// How many promises were broken; a lost write counts by itself.
     pub fn broken(&self) -> u64 {
-        self.lost + self.torn + self.reordered + self.refused + self.wrong_checkpoints
+        self.lost + self.torn + self.reordered + self.refused + self.trusted + self.wrong_checkpoints
     }
 
     /// Whether the disk forgot something. If not, the store does not write to it, or past its cache, and nothing is proved.
@@ -95,12 +101,12 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { durability, cuts, kills, in_write, in_open, writes, checkpoints, rolled_back, .. } = self;
-        let Self { lost, torn, reordered, refused, wrong_checkpoints, .. } = self;
+        let Self { durability, cuts, kills, in_write, in_open, writes, checkpoints, .. } = self;
+        let Self { replaced, rolled_back, lost, torn, reordered, refused, trusted, wrong_checkpoints, .. } = self;
         write!(f, "mode={durability} cuts={cuts} kills={kills} in_write={in_write} in_open={in_open} ")?;
         write!(f, "writes={writes} checkpoints={checkpoints} unsynced_bytes_lost={} ", self.loss.bytes_lost)?;
-        write!(f, "rolled_back={rolled_back} lost={lost} torn={torn} reordered={reordered} ")?;
-        write!(f, "refused={refused} wrong_checkpoints={wrong_checkpoints}")
+        write!(f, "replaced={replaced} rolled_back={rolled_back} lost={lost} torn={torn} reordered={reordered} ")?;
+        write!(f, "refused={refused} trusted={trusted} wrong_checkpoints={wrong_checkpoints}")
     }
 }
 
@@ -115,16 +121,16 @@ mod tests {
         report.reordered = 2;
         let line = report.to_string();
         assert!(line.starts_with("mode=wal_sync cuts=1000 kills=0 "), "{line}");
-        assert!(line.ends_with(" lost=0 torn=0 reordered=2 refused=0 wrong_checkpoints=0"), "{line}");
+        assert!(line.ends_with(" lost=0 torn=0 reordered=2 refused=0 trusted=0 wrong_checkpoints=0"), "{line}");
     }
 
     #[test]
     fn every_kind_of_broken_promise_counts_and_losses_that_are_allowed_do_not() {
         let mut report = Report::new(Durability::Wal);
-        (report.lost, report.torn, report.reordered, report.refused, report.wrong_checkpoints) =
-            (1, 20, 300, 4_000, 50_000);
-        report.rolled_back = 7;
-        assert_eq!(report.broken(), 54_321);
+        (report.lost, report.torn, report.reordered) = (1, 20, 300);
+        (report.refused, report.trusted, report.wrong_checkpoints) = (4_000, 50_000, 600_000);
+        (report.rolled_back, report.replaced) = (7, 8);
+        assert_eq!(report.broken(), 654_321);
     }
 
     #[test]

@@ -1,36 +1,13 @@
 //! What is put to the test: an engine that opens stores on a disk, in one of three durability modes.
 
-use std::fmt;
 use std::io;
 use std::path::Path;
 
+use gress_state_rocksdb::Durability;
 use rocksdb::Env;
 
-/// What a store promises about writes that it has acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// No log: what was flushed, or is in a checkpoint.
-    Checkpoint,
-    /// A log that is written and not synced: everything when the process dies, a beginning when the power goes.
-    Wal,
-    /// A log that is synced with each write: everything.
-    WalSync,
-}
-
-impl Durability {
-    /// All modes, the strictest last.
-    pub const ALL: [Self; 3] = [Self::Checkpoint, Self::Wal, Self::WalSync];
-}
-
-impl fmt::Display for Durability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Checkpoint => "checkpoint",
-            Self::Wal => "wal",
-            Self::WalSync => "wal_sync",
-        })
-    }
-}
+/// All modes, the strictest last.
+pub const DURABILITIES: [Durability; 3] = [Durability::Checkpoint, Durability::Wal, Durability::WalSync];
 
 /// A key and its new value, or that it is gone.
 pub type Entry = (Vec<u8>, Option<Vec<u8>>);
@@ -40,17 +17,27 @@ pub trait Engine {
     /// Whether [`Store::write`] takes several entries as one.
     fn has_batches(&self) -> bool;
 
+    /// Whether a store of this mode opens after a crash. If not, it must refuse to, and a checkpoint takes its place.
+    fn survives_crashes(&self, durability: Durability) -> bool;
+
     /// Opens the store of `folder`, or makes it.
     ///
     /// # Errors
     /// It cannot be opened: the power went off, or the store does not accept what is left.
     fn open(&self, env: Env, durability: Durability, folder: &Path) -> io::Result<Box<dyn Store>>;
 
-    /// Opens what [`Store::create_checkpoint`] made in `folder`. The checkpoint is not needed afterwards.
+    /// Opens what [`Store::create_checkpoint`] made in `checkpoint` as a store in `folder`, which is not there yet. The
+    /// checkpoint stays as it is.
     ///
     /// # Errors
     /// As for [`open`](Self::open).
-    fn open_checkpoint(&self, env: Env, folder: &Path) -> io::Result<Box<dyn Store>>;
+    fn open_checkpoint(
+        &self,
+        env: Env,
+        durability: Durability,
+        checkpoint: &Path,
+        folder: &Path,
+    ) -> io::Result<Box<dyn Store>>;
 }
 
 /// An open store. To drop it when the power is off is the death of its process.
@@ -69,15 +56,22 @@ pub trait Store {
     /// It cannot be read.
     fn get(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>>;
 
-    /// Makes all writes so far durable, in every mode.
+    /// Makes all writes so far durable, in every mode, if the store survives crashes in it.
     ///
     /// # Errors
     /// They may be durable or not.
     fn flush(&self) -> io::Result<()>;
 
-    /// Makes a durable copy of all writes so far in `folder`, which is not there yet. They become durable in the store, too.
+    /// Makes a durable copy of all writes so far in `folder`, which is not there yet. It flushes, too.
     ///
     /// # Errors
     /// There is no checkpoint.
     fn create_checkpoint(&self, folder: &Path) -> io::Result<()>;
+
+    /// Ends the store's work, so that it opens again in every mode. Without a log all writes are durable then; with one
+    /// this promises no more than the log does.
+    ///
+    /// # Errors
+    /// As if it had not been called.
+    fn close(&self) -> io::Result<()>;
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!   open ──▶ compare with the history ──▶ write, flush, checkpoint … ──▶ power off ──▶ drop ──▶ power back ─┐
 //!    ▲                                                                                                      │
-//!    └──────────────────────────────────────────────────────────────────────────────────────────────────────┘
+//!    └───────────────────────────────── or a checkpoint in its place ◀──────────────────────────────────────┘
 //! ```
 //!
 //! The cut is set before the store is opened, so it falls into any of these steps. One writer waits for each
@@ -13,11 +13,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use gress_crash_test::random::Random;
+use gress_state_rocksdb::Durability;
 
 use crate::history::{Fault, History, State, Verdict};
 use crate::power::{PowerCut, Unsynced};
 use crate::report::Report;
-use crate::store::{Durability, Engine, Store};
+use crate::store::{Engine, Store};
 use crate::write::{Found, KEYS, Write, key};
 
 /// A new store is begun after so many cuts at most.
@@ -44,8 +45,11 @@ pub fn run(engine: &dyn Engine, durability: Durability, cuts: u64, seed: u64, fo
             folder: folder.path(),
             random: Random::of_seed(random.next_u64()),
             history: History::new(),
-            checkpoints: Vec::new(),
             faults: Vec::new(),
+            left: Left::Closed,
+            taken: Vec::new(),
+            newest: None,
+            counted: report.writes,
             number,
             report: &mut report,
         };
@@ -70,20 +74,43 @@ struct Trial<'a> {
     folder: &'a Path,
     random: Random,
     history: History,
-    /// Acknowledged since the last look, and what must be in them.
-    checkpoints: Vec<(PathBuf, State)>,
-    /// What became of un-synced bytes at each return of the power since the last look.
+    /// What became of un-synced bytes at each return of the power since the store was compared.
     faults: Vec<Unsynced>,
+    left: Left,
+    /// Acknowledged and not yet looked at.
+    taken: Vec<Taken>,
+    /// Of a store that does not survive crashes: what takes its place.
+    newest: Option<Taken>,
+    /// Writes up to here are in a checkpoint, or were counted as rolled back.
+    counted: u64,
     /// Of the next write or checkpoint.
     number: u64,
     report: &'a mut Report,
+}
+
+/// How the last life left the store behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// Closed, or never made.
+    Closed,
+    /// As it was when its process died.
+    Crashed,
+    /// While a checkpoint was about to take its place.
+    HalfReplaced,
+}
+
+/// An acknowledged checkpoint, and what must be in it.
+struct Taken {
+    folder: PathBuf,
+    state: State,
+    writes: u64,
 }
 
 /// How far a life came.
 enum Reached {
     /// The power went off while the store was opened or looked at.
     Open,
-    /// It went off inside a write, a flush or a checkpoint.
+    /// It went off inside a write, a flush, a checkpoint or while the store was closed.
     Write,
     /// All was done.
     End,
@@ -98,19 +125,18 @@ impl Trial<'_> {
         // Opening takes some dozens of operations, a write one or two. What comes too late falls behind the last write.
         let cut_after = if self.random.one_in(5) { 60 } else { 60 + 2 * writes };
         self.power.cut_after(self.random.number(0..cut_after));
-        let reached = self.open_and_write(writes)?;
-        match reached {
+        match self.open_and_write(writes)? {
             Reached::Open => self.report.in_open += 1,
             Reached::Write => self.report.in_write += 1,
             Reached::End => self.power.cut(),
             Reached::Ruin => return Ok(false),
         }
         let (fault, unsynced) = self.draw_fault();
-        self.faults.push(unsynced);
         match fault {
             Fault::Kill => self.report.kills += 1,
             Fault::PowerCut => self.report.cuts += 1,
         }
+        self.faults.push(unsynced);
         let loss = self.power.restore_power(unsynced)?;
         self.report.add_loss(loss);
         self.history.fault(self.durability, fault);
@@ -128,8 +154,8 @@ impl Trial<'_> {
 
     /// When it returns, the store is dropped.
     fn open_and_write(&mut self, writes: u64) -> io::Result<Reached> {
-        let opened = self.engine.open(self.power.env(), self.durability, &self.folder.join("store"));
-        let (found, store) = match opened.and_then(|store| Ok((state_of(store.as_ref())?, store))) {
+        let opened = self.open().and_then(|store| Ok((state_of(store.as_ref())?, store)));
+        let (found, store) = match opened {
             Ok(opened) => opened,
             Err(_) if self.power.is_off() => return Ok(Reached::Open),
             Err(error) => {
@@ -138,33 +164,89 @@ impl Trial<'_> {
                 return Ok(Reached::Ruin);
             }
         };
-        match self.history.judge(&found) {
-            Verdict::Kept { rolled_back, state } => {
-                self.report.rolled_back += rolled_back as u64;
-                self.history = History::after(state);
-                self.faults.clear();
-            }
-            broken => {
-                self.count_broken(&broken);
-                self.report.note(format_args!("the store is {broken:?} after {:?}", self.faults));
-                return Ok(Reached::Ruin);
-            }
+        if !self.is_as_promised(&found) {
+            return Ok(Reached::Ruin);
         }
         for _ in 0..writes {
             if let Err(error) = self.one_step(store.as_ref()) {
                 return if self.power.is_off() { Ok(Reached::Write) } else { Err(error) };
             }
         }
+        if self.random.one_in(4) {
+            self.close(store.as_ref())?;
+        }
         Ok(if self.power.is_off() { Reached::Write } else { Reached::End })
     }
 
-    fn count_broken(&mut self, verdict: &Verdict) {
-        match verdict {
-            Verdict::Kept { .. } => {}
-            Verdict::Lost { writes } => self.report.lost += *writes as u64,
+    /// Opens the store, or a checkpoint in its place where that is the rule after a crash.
+    fn open(&mut self) -> io::Result<Box<dyn Store>> {
+        let left = std::mem::replace(&mut self.left, Left::Crashed);
+        let may_refuse = left != Left::Closed && !self.engine.survives_crashes(self.durability);
+        if left != Left::HalfReplaced {
+            let opened = self.engine.open(self.power.env(), self.durability, &self.store());
+            match opened {
+                Err(_) if may_refuse && !self.power.is_off() => {}
+                Ok(_) if may_refuse && self.has_something_to_lose() => {
+                    self.report.trusted += 1;
+                    self.report.note(format_args!("the store opens after {:?}", self.faults));
+                    return opened;
+                }
+                _ => return opened,
+            }
+        }
+        self.replace()
+    }
+
+    fn store(&self) -> PathBuf {
+        self.folder.join("store")
+    }
+
+    /// Whether anything was acknowledged that an opened store could be wrong about.
+    fn has_something_to_lose(&self) -> bool {
+        self.history.acknowledged_state().iter().any(|&found| found != Found::Absent)
+    }
+
+    /// Opens the newest checkpoint in place of the store, or a new store where there is none.
+    fn replace(&mut self) -> io::Result<Box<dyn Store>> {
+        let store = self.store();
+        if store.exists() {
+            std::fs::remove_dir_all(&store)?;
+        }
+        let safe = self.newest.as_ref().map_or(0, |taken| taken.writes);
+        self.report.rolled_back += self.report.writes - self.counted.max(safe);
+        self.counted = self.report.writes;
+        self.report.replaced += 1;
+        self.left = Left::HalfReplaced;
+        let env = self.power.env();
+        let opened = match &self.newest {
+            None => {
+                self.history = History::new();
+                self.engine.open(env, self.durability, &store)?
+            }
+            Some(taken) => {
+                self.history = History::after(taken.state.clone());
+                self.engine.open_checkpoint(env, self.durability, &taken.folder, &store)?
+            }
+        };
+        self.left = Left::Crashed;
+        Ok(opened)
+    }
+
+    /// Compares what the store holds with what it must hold, and takes it from there.
+    fn is_as_promised(&mut self, found: &State) -> bool {
+        match self.history.judge(found) {
+            Verdict::Kept { rolled_back, state } => {
+                self.report.rolled_back += rolled_back as u64;
+                self.history = History::after(state);
+                self.faults.clear();
+                return true;
+            }
+            Verdict::Lost { writes } => self.report.lost += writes as u64,
             Verdict::Torn => self.report.torn += 1,
             Verdict::Reordered => self.report.reordered += 1,
         }
+        self.report.note(format_args!("the store is {:?} after {:?}", self.history.judge(found), self.faults));
+        false
     }
 
     fn one_step(&mut self, store: &dyn Store) -> io::Result<()> {
@@ -178,7 +260,7 @@ impl Trial<'_> {
                 let folder = self.folder.join(format!("checkpoint-{}", self.number));
                 store.create_checkpoint(&folder)?;
                 self.history.flushed();
-                self.checkpoints.push((folder, self.history.acknowledged_state()));
+                self.taken.push(Taken { folder, state: self.history.acknowledged_state(), writes: self.report.writes });
                 self.report.checkpoints += 1;
             }
             _ => {
@@ -193,12 +275,27 @@ impl Trial<'_> {
         Ok(())
     }
 
-    /// Opens each checkpoint that was acknowledged before the cut, and removes it.
+    fn close(&mut self, store: &dyn Store) -> io::Result<()> {
+        match store.close() {
+            Ok(()) => {
+                self.left = Left::Closed;
+                if self.durability == Durability::Checkpoint {
+                    self.history.flushed();
+                }
+                Ok(())
+            }
+            Err(_) if self.power.is_off() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens each checkpoint that was acknowledged before the cut, and removes all that nobody needs.
     fn look_at_checkpoints(&mut self) -> io::Result<()> {
-        for (folder, expected) in std::mem::take(&mut self.checkpoints) {
-            let opened = self.engine.open_checkpoint(self.power.env(), &folder);
+        for taken in std::mem::take(&mut self.taken) {
+            let copy = self.folder.join("copy");
+            let opened = self.engine.open_checkpoint(self.power.env(), self.durability, &taken.folder, &copy);
             match opened.and_then(|store| state_of(store.as_ref())) {
-                Ok(found) if found == expected => {}
+                Ok(found) if found == taken.state => {}
                 Ok(_) => {
                     self.report.wrong_checkpoints += 1;
                     self.report.note(format_args!("a checkpoint differs after {:?}", self.faults));
@@ -208,7 +305,14 @@ impl Trial<'_> {
                     self.report.note(format_args!("a checkpoint is refused after {:?}: {error}", self.faults));
                 }
             }
-            std::fs::remove_dir_all(folder)?;
+            if copy.exists() {
+                std::fs::remove_dir_all(copy)?;
+            }
+            let unneeded = match self.engine.survives_crashes(self.durability) {
+                true => Some(taken),
+                false => self.newest.replace(taken),
+            };
+            unneeded.map_or(Ok(()), |taken| std::fs::remove_dir_all(taken.folder))?;
         }
         // Else the disk would still look for files of the removed folders.
         self.power.restore_power(Unsynced::Kept)?;

@@ -7,8 +7,9 @@ use std::path::Path;
 use gress_power_cut::folder;
 use gress_power_cut::plain::PlainRocksDb;
 use gress_power_cut::report::Report;
-use gress_power_cut::store::{Durability, Engine, Entry, Store};
+use gress_power_cut::store::{DURABILITIES, Engine, Entry, Store};
 use gress_power_cut::trial;
+use gress_state_rocksdb::Durability;
 use rocksdb::Env;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ enum Bug {
     ValueCut,
     /// What is there is refused.
     NeverAgain,
+    /// What a crash has left behind is opened, although the engine says that it refuses that.
+    Trusting,
 }
 
 struct Planted(Bug);
@@ -53,8 +56,18 @@ impl Engine for Planted {
         Ok(Box::new(PlantedStore { bug: self.0, store: store?, waiting: RefCell::default() }))
     }
 
-    fn open_checkpoint(&self, env: Env, folder: &Path) -> io::Result<Box<dyn Store>> {
-        PLAIN.open_checkpoint(env, folder)
+    fn survives_crashes(&self, durability: Durability) -> bool {
+        self.0 != Bug::Trusting || durability != Durability::Checkpoint
+    }
+
+    fn open_checkpoint(
+        &self,
+        env: Env,
+        durability: Durability,
+        checkpoint: &Path,
+        folder: &Path,
+    ) -> io::Result<Box<dyn Store>> {
+        PLAIN.open_checkpoint(env, durability, checkpoint, folder)
     }
 }
 
@@ -96,6 +109,10 @@ impl Store for PlantedStore {
     fn create_checkpoint(&self, folder: &Path) -> io::Result<()> {
         self.store.create_checkpoint(folder)
     }
+
+    fn close(&self) -> io::Result<()> {
+        self.store.close()
+    }
 }
 
 /// Runs until a promise is broken, which must happen soon.
@@ -127,7 +144,7 @@ fn logs_that_do_not_say_how_the_one_before_ended_are_found() {
 
 #[test]
 fn a_batch_that_is_written_in_pieces_is_found_in_every_mode() {
-    for durability in Durability::ALL {
+    for durability in DURABILITIES {
         assert!(broken(Bug::BatchInPieces, durability).torn > 0);
     }
 }
@@ -155,4 +172,9 @@ fn a_value_without_its_end_is_found() {
 #[test]
 fn a_store_that_does_not_open_again_is_found_and_the_test_ends() {
     assert!(broken(Bug::NeverAgain, Durability::WalSync).refused > 0);
+}
+
+#[test]
+fn a_store_that_opens_after_a_crash_and_should_not_is_found() {
+    assert!(broken(Bug::Trusting, Durability::Checkpoint).trusted > 0);
 }

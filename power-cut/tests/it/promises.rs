@@ -3,8 +3,8 @@
 use gress_power_cut::folder;
 use gress_power_cut::plain::PlainRocksDb;
 use gress_power_cut::report::Report;
-use gress_power_cut::store::Durability;
 use gress_power_cut::trial;
+use gress_state_rocksdb::Durability;
 
 const CUTS: u64 = 100;
 
