@@ -6,6 +6,7 @@ use crate::{
     durability::Durability,
     error::wrap,
     lock::DirectoryLock,
+    logs::{self, Logs},
     options::{Options, RocksDbConfig},
     shared::Shared,
     stats::{property, sum},
@@ -35,9 +36,12 @@ pub struct RocksDbBackend {
 
 impl RocksDbBackend {
     pub(crate) fn open_in(directory: &Path, parts: Parts) -> Result<Self> {
-        let Parts { config, options, shared, durability, lock, unfinished } = parts;
-        let translated = translate(&options, &shared).map_err(wrap("set the options of", directory))?;
-        let database = Arc::new(Database::open(directory, translated, lock)?);
+        let Parts { config, options, shared, durability, logs, lock, unfinished } = parts;
+        let translated = |logs| translate(&options, &shared, logs).map_err(wrap("set the options of", directory));
+        if logs == Logs::Verified {
+            logs::begin_first(directory, translated(Logs::Believed)?)?;
+        }
+        let database = Arc::new(Database::open(directory, translated(logs)?, lock)?);
         Ok(RocksDbBackend { database, config, options, shared, durability, unfinished })
     }
 
@@ -150,6 +154,7 @@ pub(crate) struct Parts {
     pub(crate) options: Options,
     pub(crate) shared: Shared,
     pub(crate) durability: Durability,
+    pub(crate) logs: Logs,
     pub(crate) lock: Option<DirectoryLock>,
     pub(crate) unfinished: Option<Unfinished>,
 }

@@ -5,6 +5,7 @@ use crate::{
     checkpoint, direct_io,
     durability::Durability,
     lock::DirectoryLock,
+    logs::Logs,
     options::{Options, RocksDbConfig},
     shared::Shared,
     unfinished::Unfinished,
@@ -153,7 +154,8 @@ impl RocksDbFactory {
         unfinished: Option<Unfinished>,
     ) -> Result<RocksDbBackend> {
         let (config, options, shared) = (self.config.clone(), self.options_for(directory), self.shared.clone());
-        RocksDbBackend::open_in(directory, Parts { config, options, shared, durability, lock, unfinished })
+        let logs = if self.purpose == Purpose::Task { Logs::Believed } else { Logs::Verified };
+        RocksDbBackend::open_in(directory, Parts { config, options, shared, durability, logs, lock, unfinished })
     }
 
     fn failed(&self, error: Error, directory: &Path) -> Error {

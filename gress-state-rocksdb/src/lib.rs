@@ -26,6 +26,7 @@ mod factory;
 mod ingest;
 mod key_value;
 mod lock;
+mod logs;
 mod nearest;
 mod options;
 mod preset;

@@ -1,15 +1,17 @@
 //! From Gress's options to RocksDB's.
 
 use crate::{
+    logs::Logs,
     options::Options,
     shared::{Shared, to_usize},
 };
 use rocksdb::{BlockBasedIndexType, BlockBasedOptions, statistics::StatsLevel};
 
 /// RocksDB's options for one database and all its column families.
-pub(crate) fn translate(options: &Options, shared: &Shared) -> Result<rocksdb::Options, rocksdb::Error> {
-    // There is no setter for this one. What is thrown away need not be flushed first.
-    let mut to = rocksdb::Options::default().get_options_from_string("avoid_flush_during_shutdown=true")?;
+pub(crate) fn translate(options: &Options, shared: &Shared, logs: Logs) -> Result<rocksdb::Options, rocksdb::Error> {
+    // There are no setters for these. What is thrown away need not be flushed first.
+    let unsettable = format!("avoid_flush_during_shutdown=true;{}", logs.option());
+    let mut to = rocksdb::Options::default().get_options_from_string(unsettable)?;
     to.create_if_missing(true);
     to.set_env(&shared.env);
     to.set_block_based_table_factory(&table(options, shared));

@@ -41,6 +41,36 @@ fn with_a_log_a_state_that_was_only_dropped_is_whole() {
     }
 }
 
+/// What a power cut may leave behind that comes before the name of the first log is on the disk.
+#[test]
+fn a_state_whose_log_is_gone_opens_with_what_was_flushed() {
+    let scratch = Scratch::new();
+    let state = open(scratch.path(), Durability::Wal);
+    state.put(b"a", b"1").unwrap();
+    state.flush().unwrap();
+    state.put(b"a", b"2").unwrap();
+    state.close().unwrap();
+    let paths = std::fs::read_dir(scratch.path()).unwrap().map(|entry| entry.unwrap().path());
+    let logs: Vec<_> = paths.filter(|path| path.extension().is_some_and(|extension| extension == "log")).collect();
+    assert!(!logs.is_empty());
+    logs.iter().for_each(|log| std::fs::remove_file(log).unwrap());
+    assert_eq!(open(scratch.path(), Durability::Wal).get(b"a").unwrap(), Some(b"1".to_vec()));
+}
+
+/// That this is needed, and enough, is shown by the power cuts of the package `gress-power-cut`.
+#[test]
+fn rocksdb_is_told_to_notice_a_missing_end_of_a_log() {
+    let scratch = Scratch::new();
+    drop(open(scratch.path(), Durability::Wal));
+    let paths = std::fs::read_dir(scratch.path()).unwrap().map(|entry| entry.unwrap().path());
+    let options: Vec<String> = paths
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("OPTIONS-")))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    assert!(!options.is_empty());
+    assert!(options.iter().all(|text| text.contains("track_and_verify_wals=true")));
+}
+
 #[test]
 fn without_a_log_a_state_that_was_only_dropped_is_refused() {
     let scratch = Scratch::new();
