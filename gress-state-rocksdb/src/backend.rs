@@ -8,6 +8,7 @@ use crate::{
     lock::DirectoryLock,
     logs::{self, Logs},
     options::{Options, RocksDbConfig},
+    readings::readings,
     shared::Shared,
     stats::{property, sum},
     store::RocksDbStore,
@@ -15,7 +16,7 @@ use crate::{
     unfinished::Unfinished,
 };
 use gress_core::{Error, Result, StateName};
-use gress_state::{BackendStats, CheckpointFile, StateBackend, StateStore, ttl::Expiry};
+use gress_state::{BackendStats, CheckpointFile, Reading, StateBackend, StateStore, ttl::Expiry};
 use rocksdb::{BottommostLevelCompaction, CompactOptions};
 use std::{path::Path, sync::Arc};
 
@@ -130,6 +131,14 @@ impl StateBackend for RocksDbBackend {
         settings.retain(|(key, _)| *key != "durability");
         settings.push(("durability", self.durability.to_string()));
         settings
+    }
+
+    /// Counters only with `enable_statistics`. The block cache is that of the process: every database tells the same.
+    fn readings(&self) -> Result<Vec<Reading>> {
+        self.database.with("read statistics of", |open| {
+            let told = readings(open, &self.database.options, self.options.enable_statistics);
+            told.map_err(wrap("read statistics of", &self.database.directory))
+        })
     }
 
     fn close(&self) -> Result<()> {

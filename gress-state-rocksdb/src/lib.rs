@@ -30,6 +30,7 @@ mod logs;
 mod nearest;
 mod options;
 mod preset;
+mod readings;
 mod resolved;
 mod setting;
 mod shared;

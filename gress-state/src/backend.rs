@@ -47,6 +47,13 @@ pub trait StateBackend: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// What the backend tells of itself for metrics, each number under a name of its own that never changes. Read every few
+    /// seconds, on the thread of the task that uses the backend, so it must be cheap; a name that was left out once may
+    /// come later. A backend that has nothing to tell keeps this default.
+    fn readings(&self) -> Result<Vec<Reading>> {
+        Ok(Vec::new())
+    }
+
     /// Ends background work and releases files. Later calls of any method, of its stores too, return
     /// [`gress_core::ErrorKind::Closed`]; a second `close` does nothing.
     fn close(&self) -> Result<()>;
@@ -70,6 +77,18 @@ pub struct BackendStats {
     pub memory_bytes: u64,
     /// Space that its files take.
     pub disk_bytes: u64,
+}
+
+/// A number that a backend tells of itself, summed over its stores.
+///
+/// Its name is that of a metric without the prefix `gress_`: words of a to z and 0 to 9 between underscores, the backend's
+/// name first, the unit last (`rocksdb_block_cache_usage_bytes`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reading {
+    /// How much there is now.
+    Level(&'static str, f64),
+    /// How much there was since the backend was opened: it only grows.
+    Total(&'static str, u64),
 }
 
 /// Opens backends of one kind: what `state.backend` in a config turns into. Shared by all tasks of a process.

@@ -26,12 +26,12 @@ pub mod testing;
 pub mod ttl;
 mod wall_clock;
 
-pub use backend::{BackendFactory, BackendStats, CheckpointFile, StateBackend};
+pub use backend::{BackendFactory, BackendStats, CheckpointFile, Reading, StateBackend};
 pub use handle::{DueTimer, Entry, FiringWindow, Read, Timers, TimersOfTask, ValueState, WindowState, Write};
 pub use key::{Key, KeyMaker, Keyed, StateKey, StateValue};
 pub use key_value::{KeyValueOptions, KeyValueState};
 pub use store::{EachRow, KeyRange, StateStore, prefix_end};
-pub use table::{StateDescription, StateKind, StateTable, TaskBackend};
+pub use table::{StateDescription, StateKind, StateTable, TableStats, TaskBackend};
 pub use task_state::TaskState;
 pub use ttl::Ttl;
 pub use wall_clock::{ManualWallClock, SystemWallClock, WallClock};

@@ -14,12 +14,14 @@
 mod cold;
 mod heap;
 mod live;
+mod stats;
 mod timers;
 mod values;
 mod windows;
 
 pub(crate) use cold::Cold;
 pub use cold::TaskBackend;
+pub use stats::TableStats;
 pub(crate) use timers::TimerTable;
 pub(crate) use values::ValueTable;
 pub(crate) use windows::{Firing, WindowTable};
@@ -70,6 +72,9 @@ pub trait StateTable {
 
     /// Live entries, known-absent ones included.
     fn entries(&self) -> usize;
+
+    /// What the table holds and has done. Costs as much as [`StateTable::memory_bytes`].
+    fn stats(&self) -> TableStats;
 
     /// Evicts until the live values take at most `target` bytes. What the store lacks is written to it in one sorted
     /// run; the run with what no checkpoint has yet is returned, to become part of the next one.

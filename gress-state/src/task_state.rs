@@ -1,10 +1,11 @@
 //! All state of one task: the tables behind its handles, their budget, and how they are sealed and restored.
 
 use crate::{
+    backend::Reading,
     handle::{Timers, TimersOfTask, ValueState, WindowState},
     key::{StateKey, StateValue},
     run::{RunCursor, UnsortedRun},
-    table::{Cold, StateDescription, StateTable, TaskBackend, TimerTable, ValueTable, WindowTable},
+    table::{Cold, StateDescription, StateTable, TableStats, TaskBackend, TimerTable, ValueTable, WindowTable},
 };
 use gress_core::{Error, Result, StateName};
 use std::{cell::RefCell, rc::Rc};
@@ -117,6 +118,24 @@ impl TaskState {
     /// Memory that live values take, by estimate.
     pub fn memory_bytes(&self) -> usize {
         self.tables.iter().map(|t| t.borrow().memory_bytes()).sum()
+    }
+
+    /// The limit of [`TaskState::memory_bytes`] above which it spills; `None` if there is none.
+    pub fn budget_bytes(&self) -> Option<usize> {
+        (self.budget_bytes != usize::MAX).then_some(self.budget_bytes)
+    }
+
+    /// What each state holds and has done, in the order of [`TaskState::describe`].
+    pub fn stats(&self) -> Vec<(StateName, TableStats)> {
+        self.tables.iter().map(|t| t.borrow()).map(|t| (t.name().clone(), t.stats())).collect()
+    }
+
+    /// What the backend tells of itself; nothing as long as nothing was spilled.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub fn backend_readings(&self) -> Result<Vec<Reading>> {
+        self.backend.readings()
     }
 
     /// Live entries of all states.

@@ -40,9 +40,11 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
     pub fn get(&self, key: &Key<K>) -> Result<Option<Read<'_, V>>> {
         let table = self.table.borrow();
         if let Some(at) = table.live.find(key) {
+            table.cold.hit();
             return Ok(Ref::filter_map(table, |t| t.live.value(at)).ok().map(Read::in_table));
         }
         if !table.cold.spilled() {
+            table.cold.hit();
             return Ok(None);
         }
         drop(table);

@@ -1,7 +1,8 @@
 //! What stands behind a table: the store that it spills to, opened at the first spill, and the seal under way.
 
+use super::TableStats;
 use crate::{
-    backend::{BackendFactory, StateBackend},
+    backend::{BackendFactory, Reading, StateBackend},
     key::StateKey,
     key_layout::{self, hex},
     run::{RunReader, UnsortedRun},
@@ -9,7 +10,13 @@ use crate::{
 };
 use gress_core::{Error, Result, StateName, codec};
 use serde::de::DeserializeOwned;
-use std::{any::type_name, cell::RefCell, path::PathBuf, rc::Rc, sync::Arc};
+use std::{
+    any::type_name,
+    cell::{Cell, RefCell},
+    path::PathBuf,
+    rc::Rc,
+    sync::Arc,
+};
 
 /// One task's database, opened on its directory when the first of its states spills.
 #[derive(Debug)]
@@ -38,6 +45,14 @@ impl TaskBackend {
         Ok(store)
     }
 
+    /// What the database tells of itself; nothing as long as it was not opened.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub fn readings(&self) -> Result<Vec<Reading>> {
+        self.open.borrow().as_ref().map_or(Ok(Vec::new()), |backend| backend.readings())
+    }
+
     /// Ends the database's background work, if it was opened.
     ///
     /// # Errors
@@ -57,6 +72,10 @@ pub(crate) struct Cold {
     pub sealed: UnsortedRun,
     waiting: UnsortedRun,
     scratch: RefCell<Vec<u8>>,
+    hits: Cell<u64>,
+    misses: Cell<u64>,
+    spills: u64,
+    spilled_bytes: u64,
 }
 
 impl Cold {
@@ -68,6 +87,10 @@ impl Cold {
             sealed: UnsortedRun::default(),
             waiting: UnsortedRun::default(),
             scratch: RefCell::default(),
+            hits: Cell::new(0),
+            misses: Cell::new(0),
+            spills: 0,
+            spilled_bytes: 0,
         }
     }
 
@@ -75,6 +98,25 @@ impl Cold {
     #[inline]
     pub(crate) fn spilled(&self) -> bool {
         self.store.is_some()
+    }
+
+    /// Counts a read that needs no store.
+    #[inline]
+    pub(crate) fn hit(&self) {
+        // A plain add: a check for overflow would cost more, and 2^64 reads take centuries.
+        self.hits.set(self.hits.get().wrapping_add(1));
+    }
+
+    /// What is counted here, for a table that adds what it holds.
+    pub(crate) fn stats(&self) -> TableStats {
+        TableStats {
+            hits: self.hits.get(),
+            misses: self.misses.get(),
+            sealed_bytes: self.sealed.memory_bytes(),
+            spills: self.spills,
+            spilled_bytes: self.spilled_bytes,
+            ..TableStats::default()
+        }
     }
 
     /// The store, if anything was ever spilled.
@@ -99,6 +141,8 @@ impl Cold {
         let mut reader = RunReader::open(Box::new(bytes.clone()))?;
         self.store_for_spill()?.apply_run(&mut reader).map_err(|e| e.at(format!("state `{}`", self.name)))?;
         drop(reader);
+        self.spills += 1;
+        self.spilled_bytes += bytes.as_slice().len() as u64;
         Ok(Some(Arc::unwrap_or_clone(bytes)))
     }
 
@@ -133,6 +177,7 @@ impl Cold {
     /// The value that the store has under the key that `key` appends; `None` if there is none.
     pub(crate) fn load<V: DeserializeOwned>(&self, key: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<Option<V>> {
         let Some(store) = self.store.as_deref() else { return Ok(None) };
+        self.misses.set(self.misses.get().wrapping_add(1));
         let mut store_key = self.scratch.take();
         store_key.clear();
         key(&mut store_key)?;

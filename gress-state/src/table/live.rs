@@ -1,7 +1,7 @@
 //! Live entries: a hash index over a slab of slots. Slots do not move, so lists of dirty slots and the eviction hand
 //! stay valid while the index grows.
 
-use super::{Cold, heap::HeapEstimate};
+use super::{Cold, TableStats, heap::HeapEstimate};
 use crate::{
     key::{Key, StateKey, StateValue},
     key_layout::{self, WindowPart, hex},
@@ -106,11 +106,10 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     /// The slot of `key`, loaded from the store if it is not live and may be there; a key that the store lacks becomes a
     /// known absence. `None` if the key is absent and nothing was ever spilled.
     pub(crate) fn find_or_load(&mut self, key: &Key<K>, cold: &mut Cold) -> Result<Option<u32>> {
-        if let Some(at) = self.find(key) {
-            return Ok(Some(at));
-        }
-        if !cold.spilled() {
-            return Ok(None);
+        let found = self.find(key);
+        if found.is_some() || !cold.spilled() {
+            cold.hit();
+            return Ok(found);
         }
         let value = self.load(key, cold)?;
         Ok(Some(self.insert(key.value().clone(), key.hash(), value, Origin::Store)))
@@ -385,10 +384,28 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
         self.slots.len() - self.vacant.len()
     }
 
+    /// Entries that were changed since they were last encoded for a checkpoint, at most.
+    pub(crate) fn dirty_entries(&self) -> usize {
+        (self.dirty.len() + self.sealing.len()).min(self.entries())
+    }
+
     /// An estimate: slots and index, and what keys and values hold on the heap by the size of their encoding.
     pub(crate) fn memory_bytes(&self) -> usize {
-        let slot = size_of::<Option<Slot<K, V>>>() + size_of::<u32>() + 2;
-        self.entries() * (slot + self.heap.mean::<K, V>())
+        self.entries() * self.entry_bytes()
+    }
+
+    /// What one entry takes.
+    fn entry_bytes(&self) -> usize {
+        size_of::<Option<Slot<K, V>>>() + size_of::<u32>() + 2 + self.heap.mean::<K, V>()
+    }
+
+    /// Adds what this table holds.
+    pub(crate) fn add_to(&self, stats: &mut TableStats) {
+        let dirty = self.dirty_entries();
+        stats.entries += self.entries();
+        stats.table_bytes += self.memory_bytes();
+        stats.dirty_entries += dirty;
+        stats.dirty_bytes += dirty * self.entry_bytes();
     }
 }
 

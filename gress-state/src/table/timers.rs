@@ -1,6 +1,6 @@
 //! The table of event-time timers: all in memory, ordered as they fire, with what the next seal has to say of them.
 
-use super::{Cold, StateDescription, StateKind, StateTable, cold::append, values::put};
+use super::{Cold, StateDescription, StateKind, StateTable, TableStats, cold::append, values::put};
 use crate::{
     key::{Key, StateKey, encode_key},
     key_layout,
@@ -117,14 +117,25 @@ impl<K: StateKey> StateTable for TimerTable<K> {
     }
 
     fn memory_bytes(&self) -> usize {
-        // An entry of a tree, its key's encoding and its share of the nodes.
-        let (due, change) = (size_of::<(Place, K, u64)>() + 32, size_of::<(Place, bool)>() + 32);
-        let changes = self.changes.len() + self.sealing.len();
-        self.due.len() * due + changes * change + self.cold.sealed.memory_bytes()
+        let TableStats { table_bytes, sealed_bytes, .. } = self.stats();
+        table_bytes + sealed_bytes
     }
 
     fn entries(&self) -> usize {
         self.due.len()
+    }
+
+    fn stats(&self) -> TableStats {
+        // An entry of a tree, its key's encoding and its share of the nodes.
+        let (due, change) = (size_of::<(Place, K, u64)>() + 32, size_of::<(Place, bool)>() + 32);
+        let changes = self.changes.len() + self.sealing.len();
+        TableStats {
+            entries: self.due.len(),
+            dirty_entries: changes,
+            dirty_bytes: changes * change,
+            table_bytes: self.due.len() * due + changes * change,
+            ..self.cold.stats()
+        }
     }
 
     fn evict(&mut self, _: usize) -> Result<Option<Vec<u8>>> {

@@ -1,7 +1,7 @@
 //! The table of a `ValueState`: one value a key.
 
 use super::{
-    Cold, StateDescription, StateKind, StateTable,
+    Cold, StateDescription, StateKind, StateTable, TableStats,
     live::{Live, Origin},
 };
 use crate::{
@@ -69,6 +69,12 @@ impl<K: StateKey, V: StateValue> StateTable for ValueTable<K, V> {
 
     fn entries(&self) -> usize {
         self.live.entries()
+    }
+
+    fn stats(&self) -> TableStats {
+        let mut stats = self.cold.stats();
+        self.live.add_to(&mut stats);
+        stats
     }
 
     fn evict(&mut self, target: usize) -> Result<Option<Vec<u8>>> {

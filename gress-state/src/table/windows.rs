@@ -1,7 +1,7 @@
 //! The table of windowed state: one hash table per window, so that a window that has fired is dropped as a whole.
 
 use super::{
-    Cold, StateDescription, StateKind, StateTable,
+    Cold, StateDescription, StateKind, StateTable, TableStats,
     live::{Entries, Live, Origin},
     values::put,
 };
@@ -225,6 +225,12 @@ impl<K: StateKey, V: StateValue> StateTable for WindowTable<K, V> {
 
     fn entries(&self) -> usize {
         self.live.values().map(Live::entries).sum()
+    }
+
+    fn stats(&self) -> TableStats {
+        let mut stats = self.cold.stats();
+        self.live.values().for_each(|live| live.add_to(&mut stats));
+        stats
     }
 
     /// Evicts from the windows that fire last first.

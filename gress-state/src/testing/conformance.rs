@@ -43,6 +43,7 @@ pub fn backend_conformance(factory: &dyn BackendFactory) {
     lifecycle::a_store_may_move_to_another_thread(factory);
     lifecycle::a_dropped_backend_leaves_its_stores_usable(factory);
     lifecycle::close_may_be_called_twice_and_later_calls_say_closed(factory);
+    lifecycle::readings_have_names_that_metrics_can_have_and_end_with_close(factory);
     lifecycle::stats_rise_with_entries_and_unknown_properties_are_none(factory);
 
     model::random_operations_match_a_sorted_map(factory);

@@ -6,7 +6,10 @@ use super::{
     Entries, Entry, Scratch,
     conformance::{apply, assert_holds, get, open, with_backend},
 };
-use crate::{backend::BackendFactory, store::KeyRange};
+use crate::{
+    backend::{BackendFactory, Reading},
+    store::KeyRange,
+};
 use gress_core::{Error, ErrorKind, StateName};
 use std::collections::BTreeMap;
 
@@ -111,4 +114,41 @@ pub fn stats_rise_with_entries_and_unknown_properties_are_none(factory: &dyn Bac
         assert!(full.memory_bytes + full.disk_bytes > empty.memory_bytes + empty.disk_bytes);
         assert_eq!(backend.property("no.such.property").expect("any name can be asked for"), None);
     });
+}
+
+pub fn readings_have_names_that_metrics_can_have_and_end_with_close(factory: &dyn BackendFactory) {
+    let scratch = Scratch::new();
+    let backend = factory.open(scratch.path()).expect("an empty directory can be opened");
+    apply(&*open(&*backend, "one"), (0..1_000_u32).map(|n| Entry::put(n.to_be_bytes(), [7; 100])));
+    let names = || -> Vec<&'static str> {
+        let readings = backend.readings().expect("an open backend can be asked");
+        readings
+            .iter()
+            .map(|reading| match reading {
+                Reading::Level(name, value) => {
+                    assert!(value.is_finite() && !name.ends_with("_total"), "{name} = {value}");
+                    *name
+                }
+                Reading::Total(name, _) => {
+                    assert!(name.ends_with("_total"), "{name}");
+                    *name
+                }
+            })
+            .collect()
+    };
+    let first = names();
+    let allowed = |c: char| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit();
+    assert!(first.iter().all(|name| name.starts_with(factory.name()) && name.chars().all(allowed)), "{first:?}");
+    let mut unique = first.clone();
+    unique.sort_unstable();
+    unique.dedup();
+    assert_eq!(unique.len(), first.len(), "no name stands twice");
+    backend.flush().expect("an open backend can be flushed");
+    assert!(names().iter().all(|name| first.contains(name)), "names do not change");
+    backend.close().expect("a backend can be closed");
+    if let Err(error) = backend.readings() {
+        assert_eq!(error.kind(), ErrorKind::Closed);
+    } else {
+        assert_eq!(first, [""; 0], "only a backend that tells nothing has nothing to refuse");
+    }
 }

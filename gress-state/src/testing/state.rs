@@ -46,6 +46,7 @@ pub fn state_conformance(factory: &Factory, model_runs: u64) {
     cache::a_clean_entry_is_evicted_without_a_write_and_a_dirty_one_with_one(factory);
     cache::a_read_of_the_store_never_replaces_what_was_written(factory);
     cache::the_newest_copy_of_a_value_counts(factory);
+    cache::reads_are_counted_by_who_answered_them(factory);
     cache::a_known_absence_is_looked_up_once_and_ends_with_a_write(factory);
     cache::writes_after_a_barrier_are_not_in_its_checkpoint(factory);
     cache::two_checkpoints_that_follow_at_once_are_both_right(factory);

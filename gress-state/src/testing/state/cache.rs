@@ -275,3 +275,31 @@ pub fn slots_that_come_and_go_leave_nothing_in_memory(factory: &Factory) {
         Ok(())
     });
 }
+
+pub fn reads_are_counted_by_who_answered_them(factory: &Factory) {
+    with_spy(factory, |task, mut state, spy| {
+        assert_eq!(state.get_cloned(&key(1_u32))?, None);
+        *state.entry(&key(1_u32))?.or_insert(0) += 1;
+        assert!(state.update(&key(1_u32), |n| *n += 1)?);
+        state.set(&key(2_u32), 1)?;
+        let stats = |task: &Task| task.state.stats()[0].1;
+        assert_eq!((stats(task).hits, stats(task).misses), (3, 0), "a blind write reads nothing");
+        assert_eq!((stats(task).entries, stats(task).dirty_entries), (2, 2));
+        assert_eq!(stats(task).table_bytes, stats(task).dirty_bytes);
+        assert!(stats(task).table_bytes > 0);
+        task.spill()?;
+        assert_eq!((stats(task).entries, stats(task).table_bytes, stats(task).spills), (0, 0, 1));
+        assert!(stats(task).spilled_bytes > 0);
+        assert_eq!(state.get_cloned(&key(1_u32))?, Some(2));
+        assert_eq!(state.get_cloned(&key(3_u32))?, None, "asked once");
+        assert_eq!(state.take(&key(3_u32))?, None, "and known from then on");
+        assert_eq!((stats(task).hits, stats(task).misses), (4, 2));
+        assert_eq!(stats(task).misses, spy.gets() as u64, "a miss is a read of the store");
+        // While a value is borrowed, a miss is read past the table.
+        let held = state.get(&key(1_u32))?;
+        assert_eq!(state.get_cloned(&key(2_u32))?, Some(1));
+        drop(held);
+        assert_eq!((stats(task).hits, stats(task).misses), (5, 3));
+        Ok(())
+    });
+}

@@ -2,7 +2,7 @@
 
 use super::task::{Content, Factory};
 use crate::{
-    backend::{BackendFactory, BackendStats, CheckpointFile, StateBackend},
+    backend::{BackendFactory, BackendStats, CheckpointFile, Reading, StateBackend},
     run::{RunCursor, RunEntry},
     store::{EachRow, KeyRange, StateStore},
     ttl::Expiry,
@@ -139,6 +139,10 @@ impl StateBackend for SpiedBackend {
 
     fn property(&self, name: &str) -> Result<Option<String>> {
         self.with(|backend| backend.property(name))
+    }
+
+    fn readings(&self) -> Result<Vec<Reading>> {
+        self.with(|backend| backend.readings())
     }
 
     fn close(&self) -> Result<()> {
