@@ -106,10 +106,21 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     /// The slot of `key`, loaded from the store if it is not live and may be there; a key that the store lacks becomes a
     /// known absence. `None` if the key is absent and nothing was ever spilled.
     pub(crate) fn find_or_load(&mut self, key: &Key<K>, cold: &mut Cold) -> Result<Option<u32>> {
-        let found = self.find(key);
-        if found.is_some() || !cold.spilled() {
+        match self.find(key) {
+            Some(at) => {
+                cold.hit();
+                Ok(Some(at))
+            }
+            None => self.load_absent(key, cold),
+        }
+    }
+
+    /// [`Live::find_or_load`] of a key that is not live. Apart from it, so that a hit saves no registers for this.
+    #[inline(never)]
+    fn load_absent(&mut self, key: &Key<K>, cold: &mut Cold) -> Result<Option<u32>> {
+        if !cold.spilled() {
             cold.hit();
-            return Ok(found);
+            return Ok(None);
         }
         let value = self.load(key, cold)?;
         Ok(Some(self.insert(key.value().clone(), key.hash(), value, Origin::Store)))
