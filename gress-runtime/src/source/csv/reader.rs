@@ -114,11 +114,12 @@ impl<T: DeserializeOwned, I> CsvReader<T, I> {
         if let Some(text) = bad.of_header(&self.file.header) {
             return Err(Error::input(format!("`{path}`, line 1: {text}")));
         }
-        let text = || format!("`{path}`, line {}{bad}", self.file.line(&self.row));
+        let line = || self.file.line(&self.row);
         match self.on_bad_record {
-            OnBadRecord::Fail => return Err(Error::input(text())),
+            OnBadRecord::Fail => return Err(Error::input(format!("`{path}`, line {}{bad}", line()))),
             OnBadRecord::SkipAndCount if self.skipped == 0 => {
-                tracing::warn!("left out a bad record, the first of this run: {}", text());
+                // Where it is, not what it says: a log holds no values of the input.
+                tracing::warn!(%path, line = line(), "left out a bad record, the first of this run");
             }
             OnBadRecord::SkipAndCount => {}
         }
