@@ -9,6 +9,7 @@
 mod assembly;
 mod driver;
 mod machine;
+mod phases;
 
 pub(crate) use assembly::{Assembly, SinkCommitter};
 pub(crate) use driver::{Checkpoints, Coordinator, CoordinatorParts, Ended, delete_all};

@@ -27,6 +27,8 @@ pub(crate) use directory::work_directory;
 pub(crate) use graph::Graph;
 pub use handle::JobHandle;
 pub use keyed::{KeyedStream, Processed};
+#[cfg(test)]
+pub(crate) use launch::{Launch, Started};
 pub use report::{Outcome, Report};
 pub use stream::Stream;
 pub use windowed::{Aggregated, WindowedStream};

@@ -23,11 +23,13 @@ pub(crate) use executor::SteppedExecutor;
 pub(crate) use executor::{BlockingPool, Executor, catch_panic};
 pub(crate) use keyed::{KeyedBody, KeyedOperator, KeyedTask};
 pub(crate) use mailbox::{Mailbox, TaskMessage};
-pub(crate) use sealing::{SealedCheckpoint, Sealing, Submit};
+pub(crate) use sealing::{SealedCheckpoint, Sealing, Submit, Written};
 pub(crate) use source::{PartitionReader, SourceTask};
 pub(crate) use watch::Watch;
 
+use crate::metrics::TaskReading;
 use gress_core::Result;
+use gress_state::Reading;
 use std::time::Duration;
 
 /// What a task's step says.
@@ -37,6 +39,8 @@ pub(crate) enum Step {
     Progress,
     /// Nothing to do until one of the channels that [`Task::watch`] names is ready, or until this time.
     Wait(Option<Duration>),
+    /// Nothing to do until a channel downstream has room.
+    Full,
     /// It is over.
     Done,
 }
@@ -56,4 +60,19 @@ pub(crate) trait Task {
 
     /// Names the channels whose readiness ends a [`Step::Wait`].
     fn watch<'a>(&'a self, watch: &mut Watch<'a>);
+
+    /// What there is to publish of it, beside its counters.
+    fn reading(&mut self) -> TaskReading {
+        TaskReading::default()
+    }
+
+    /// What its state backend tells of itself.
+    fn backend_readings(&mut self) -> Result<Vec<Reading>> {
+        Ok(Vec::new())
+    }
+
+    /// Ends background work, after [`Step::Done`].
+    fn close(&mut self) -> Result<()> {
+        Ok(())
+    }
 }

@@ -41,7 +41,7 @@ use crate::{
     config::{Backend, Config},
     coordinator::ToCoordinator,
     job::{Build, Job, Shared, Stream},
-    metrics::Counters,
+    metrics::JobMetrics,
     operator::place,
     task::{Executor, Mailbox, Step, SteppedExecutor, Task, TaskMessage},
     time::Clock,
@@ -52,7 +52,6 @@ use gress_core::{Barrier, BarrierKind, CheckpointId, Data, Error, Event, JobId, 
 use gress_state::checkpoint::{CheckpointStorage, MemoryStorage, TaskSnapshot};
 use record::Record;
 use std::{
-    cell::RefCell,
     collections::HashMap,
     sync::{
         Arc,
@@ -88,7 +87,7 @@ struct Running<I, O> {
     coordinator: Receiver<ToCoordinator>,
     executor: Arc<SteppedExecutor>,
     clock: Arc<HandClock>,
-    counters: Arc<Counters>,
+    metrics: Arc<JobMetrics>,
 }
 
 struct TestedTask {
@@ -169,7 +168,7 @@ impl<I: Data, O: Data> Harness<I, O> {
 
     /// Events that windows dropped as late, since the start or the last restore.
     pub fn late(&self) -> u64 {
-        self.running.counters.progress().late
+        self.running.metrics.progress().late
     }
 
     /// Takes a checkpoint.
@@ -208,8 +207,8 @@ impl<I: Data, O: Data> Running<I, O> {
         job.check()?;
         let plan = job.take_plan();
         let (to_coordinator, coordinator) = unbounded();
-        let (executor, counters) = (Arc::new(SteppedExecutor::default()), Arc::new(Counters::default()));
-        let clock = Arc::new(HandClock::default());
+        let (executor, clock) = (Arc::new(SteppedExecutor::default()), Arc::new(HandClock::default()));
+        let metrics = JobMetrics::new(&config.name, clock.clone(), Duration::ZERO);
         let parts =
             budget::divide(config, plan.keyed_tasks()).map_err(|contradiction| contradiction.into_error(config))?;
         let shared = Arc::new(Shared {
@@ -222,7 +221,7 @@ impl<I: Data, O: Data> Running<I, O> {
             storage: Some(storage.clone() as Arc<dyn CheckpointStorage>),
             executor: executor.clone() as Arc<dyn Executor>,
             clock: clock.clone(),
-            counters: counters.clone(),
+            metrics: metrics.clone(),
             coordinator: to_coordinator,
             to_replay: HashMap::new(),
         });
@@ -232,19 +231,12 @@ impl<I: Data, O: Data> Running<I, O> {
                 let (id, mailbox) = (TaskId::new(&group.name, subtask), Mailbox::new());
                 let (index, sender) = (tasks.len(), mailbox.sender.clone());
                 let restored = restored.iter().find(|snapshot| snapshot.task == id).cloned();
-                let build = Build {
-                    shared: shared.clone(),
-                    task: id.clone(),
-                    index,
-                    restored,
-                    mailbox,
-                    restored_operators: RefCell::default(),
-                };
+                let build = Build::new(&shared, id.clone(), index, restored, mailbox);
                 let task = (group.build)(&build).map_err(|e| place::locate(e, &group.name, subtask))?;
                 tasks.push(TestedTask { id, is_source: group.is_source, mailbox: sender, task });
             }
         }
-        Ok(Running { feed, record, tasks, coordinator, executor, clock, counters })
+        Ok(Running { feed, record, tasks, coordinator, executor, clock, metrics })
     }
 
     /// Steps all tasks in turn until none makes progress and no work is left.

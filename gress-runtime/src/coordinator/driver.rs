@@ -3,9 +3,10 @@
 use super::{
     Assembly, SinkCommitter, ToCoordinator,
     machine::{Command, Machine, Plan},
+    phases::Phases,
 };
 use crate::{
-    metrics::Counters,
+    metrics::{CheckpointDone, JobMetrics, Progress},
     task::{Executor, TaskMessage, catch_panic},
     time::Clock,
 };
@@ -13,6 +14,9 @@ use crossbeam_channel::{Receiver, Sender};
 use gress_core::{Barrier, BarrierKind, CheckpointId, Error, ErrorKind, Result};
 use gress_state::checkpoint::{CheckpointStorage, Collected, PendingTransaction, Put, Retention, manifest_name};
 use std::{sync::Arc, time::Duration};
+
+/// How often the coordinator looks up where nothing happens, to publish how old the newest checkpoint is.
+const TICK: Duration = Duration::from_secs(1);
 
 /// How a job's run ended, if it did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +47,8 @@ pub(crate) struct Coordinator {
     sources: Vec<usize>,
     executor: Arc<dyn Executor>,
     clock: Arc<dyn Clock>,
-    counters: Arc<Counters>,
-    begun: Duration,
+    metrics: Arc<JobMetrics>,
+    phases: Phases,
     collecting: bool,
     live_tasks: usize,
     stopped_at: Option<CheckpointId>,
@@ -63,7 +67,7 @@ pub(crate) struct CoordinatorParts {
     pub sources: Vec<usize>,
     pub executor: Arc<dyn Executor>,
     pub clock: Arc<dyn Clock>,
-    pub counters: Arc<Counters>,
+    pub metrics: Arc<JobMetrics>,
 }
 
 impl Coordinator {
@@ -79,8 +83,8 @@ impl Coordinator {
             sources: parts.sources,
             executor: parts.executor,
             clock: parts.clock,
-            counters: parts.counters,
-            begun: now,
+            metrics: parts.metrics,
+            phases: Phases::begin(now),
             collecting: false,
             stopped_at: None,
             stopping: false,
@@ -93,11 +97,9 @@ impl Coordinator {
     pub(crate) fn run(mut self) -> Result<Ended> {
         while !self.step() {
             // A job that has failed only waits for its tasks: no checkpoint is due any more.
-            let message = match self.machine.due().filter(|_| self.failure.is_none()) {
-                Some(due) => self.mailbox.recv_timeout(due.saturating_sub(self.clock.now())).ok(),
-                None => self.mailbox.recv().ok(),
-            };
-            if let Some(message) = message {
+            let due = self.machine.due().filter(|_| self.failure.is_none());
+            let timeout = due.map_or(TICK, |due| due.saturating_sub(self.clock.now()).min(TICK));
+            if let Ok(message) = self.mailbox.recv_timeout(timeout) {
                 self.handle(message);
             }
         }
@@ -114,11 +116,15 @@ impl Coordinator {
         {
             self.execute(command);
         }
+        if self.checkpoints.is_some() {
+            self.metrics.tick();
+        }
         self.live_tasks == 0 && !self.collecting
     }
 
     /// How the run ended.
     pub(crate) fn outcome(self) -> Result<Ended> {
+        self.log_end();
         match self.failure {
             Some(error) => Err(error),
             None if self.stopping => Ok(Ended::Stopped(self.stopped_at)),
@@ -126,10 +132,28 @@ impl Coordinator {
         }
     }
 
+    /// One line, whether anybody waits for the job or not. What the error says is what the caller gets too.
+    fn log_end(&self) {
+        let Progress { events, late, skipped, checkpoints, .. } = self.metrics.progress();
+        let (job, ms) = (self.metrics.job(), self.clock.now().as_secs_f64() * 1e3);
+        match &self.failure {
+            Some(error) => {
+                let kind = error.kind();
+                tracing::error!(job, ?kind, %error, events, late, skipped, checkpoints, ms, "job failed");
+            }
+            None => {
+                let (outcome, last) =
+                    (if self.stopping { "stopped" } else { "finished" }, self.stopped_at.map(|id| id.0));
+                tracing::info!(job, outcome, checkpoint = last, events, late, skipped, checkpoints, ms, "job ended");
+            }
+        }
+    }
+
     fn handle(&mut self, message: ToCoordinator) {
         let command = match message {
             ToCoordinator::Acknowledged { task, sealed } => {
                 let id = sealed.id;
+                self.phases.acknowledged(sealed.sealed_at, sealed.written);
                 if let Some(checkpoints) = &mut self.checkpoints {
                     checkpoints.assembly.add(task, sealed);
                 }
@@ -163,7 +187,8 @@ impl Coordinator {
                 self.collecting = false;
                 if let Err(error) = outcome {
                     // Only space is lost: the files are collected when the job starts again.
-                    tracing::warn!(%error, "cannot delete old checkpoints");
+                    self.metrics.collect_failed();
+                    tracing::warn!(job = self.metrics.job(), %error, "cannot delete old checkpoints");
                 }
                 None
             }
@@ -185,9 +210,13 @@ impl Coordinator {
         }
         let known = self.failure.as_ref().map(Error::kind);
         if known.is_none() {
+            if self.machine.is_under_way() {
+                self.metrics.checkpoint_failed();
+            }
             self.send_to_all(|| TaskMessage::Abort);
         }
         if known.is_none_or(|kind| kind == ErrorKind::TaskGone) {
+            self.metrics.health.failed(error.kind());
             self.failure = Some(error);
         }
     }
@@ -200,7 +229,7 @@ impl Coordinator {
     fn execute(&mut self, command: Command) {
         match command {
             Command::Trigger(barrier) => {
-                self.begun = self.clock.now();
+                self.phases = Phases::begin(self.clock.now());
                 self.stopping |= barrier.kind == BarrierKind::Stop;
                 for source in &self.sources {
                     drop(self.tasks[*source].send(TaskMessage::Trigger(barrier)));
@@ -211,6 +240,7 @@ impl Coordinator {
             Command::Complete(barrier) => self.complete(barrier),
             Command::Shutdown => {
                 self.shutting_down = true;
+                self.metrics.health.over();
                 self.stopping |= !self.machine.all_ended();
                 self.send_to_all(|| TaskMessage::Shutdown);
             }
@@ -219,6 +249,7 @@ impl Coordinator {
 
     fn publish(&mut self, barrier: Barrier) {
         let Some(checkpoints) = &mut self.checkpoints else { return };
+        self.phases.stored(self.clock.now());
         let bytes = checkpoints.assembly.finish(barrier).to_bytes();
         let (storage, answers, id) = (checkpoints.storage.clone(), self.answers.clone(), barrier.id);
         self.executor.submit(Box::new(move || {
@@ -230,6 +261,7 @@ impl Coordinator {
 
     fn commit(&mut self, id: CheckpointId) {
         let Some(checkpoints) = &self.checkpoints else { return };
+        self.phases.published(self.clock.now());
         let commits = checkpoints.assembly.commits(&checkpoints.committers);
         let answers = self.answers.clone();
         self.executor.submit(Box::new(move || {
@@ -243,9 +275,10 @@ impl Coordinator {
 
     fn complete(&mut self, barrier: Barrier) {
         let id = barrier.id;
-        let took = self.clock.now().saturating_sub(self.begun);
         let state_bytes = self.checkpoints.as_ref().map_or(0, |c| c.assembly.last().state_bytes());
-        self.counters.checkpoint(id, took, state_bytes);
+        let done = self.phases.committed(id, state_bytes, self.clock.now());
+        self.metrics.checkpoint(&done);
+        log_checkpoint(self.metrics.job(), barrier.kind, &done);
         self.stopped_at = Some(id);
         self.send_to_all(|| TaskMessage::Completed);
         if let Some(checkpoints) = &mut self.checkpoints {
@@ -272,6 +305,26 @@ impl Coordinator {
             drop(answers.send(ToCoordinator::Collected { outcome }));
         }));
     }
+}
+
+/// One line for each checkpoint, with its phases.
+fn log_checkpoint(job: &str, kind: BarrierKind, done: &CheckpointDone) {
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    tracing::info!(
+        job,
+        checkpoint = done.id.0,
+        ?kind,
+        seal_ms = ms(done.seal),
+        upload_ms = ms(done.upload),
+        publish_ms = ms(done.publish),
+        commit_ms = ms(done.commit),
+        total_ms = ms(done.total()),
+        written_bytes = done.written.bytes,
+        runs = done.written.runs,
+        folded_runs = done.written.folded_runs,
+        state_bytes = done.state_bytes,
+        "checkpoint complete"
+    );
 }
 
 /// Deletes checkpoints: manifests first, so that none ever names a file that is gone.

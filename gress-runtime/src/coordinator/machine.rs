@@ -140,6 +140,11 @@ impl Machine {
         Some(Command::Complete(barrier))
     }
 
+    /// Whether a checkpoint was begun and is not complete.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
     /// A checkpoint is complete and what it made superfluous is deleted.
     pub(crate) fn completed(&mut self, barrier: Barrier) -> Option<Command> {
         if barrier.kind.job_goes_on() {

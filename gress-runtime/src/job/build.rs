@@ -2,7 +2,7 @@
 
 use crate::{
     coordinator::ToCoordinator,
-    metrics::Counters,
+    metrics::{JobMetrics, Metered, Pulse, TaskCounts},
     sink::{ReplayFilter, WriterContext},
     task::{Executor, Mailbox, Sealing, Submit, Task, TaskMessage},
     time::Clock,
@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     pub storage: Option<Arc<dyn CheckpointStorage>>,
     pub executor: Arc<dyn Executor>,
     pub clock: Arc<dyn Clock>,
-    pub counters: Arc<Counters>,
+    pub metrics: Arc<JobMetrics>,
     pub coordinator: Sender<ToCoordinator>,
     /// By sink and subtask: digests and counts of committed records that will be emitted again.
     pub to_replay: HashMap<String, BTreeMap<usize, Vec<(u128, u64)>>>,
@@ -52,9 +52,23 @@ pub(crate) struct Build {
     pub mailbox: Mailbox,
     /// Operators that have asked for what they had left in the checkpoint.
     pub restored_operators: RefCell<BTreeSet<String>>,
+    pub counts: Arc<TaskCounts>,
+    pulse: Arc<Pulse>,
 }
 
 impl Build {
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        task: TaskId,
+        index: usize,
+        restored: Option<TaskSnapshot>,
+        mailbox: Mailbox,
+    ) -> Self {
+        let (counts, pulse) = shared.metrics.add_task(&task);
+        let (shared, restored_operators) = (shared.clone(), RefCell::default());
+        Build { shared, task, index, restored, mailbox, restored_operators, counts, pulse }
+    }
+
     pub(crate) fn subtask(&self) -> usize {
         self.task.subtask.0
     }
@@ -97,7 +111,36 @@ impl Build {
             storage,
             mailbox: self.mailbox.sender.clone(),
         });
-        Sealing::new(self.task.clone(), self.index, shared.epoch, submit, shared.coordinator.clone())
+        let meter = shared.metrics.seal_meter(&self.task.chain);
+        Sealing::new(self.task.clone(), self.index, shared.epoch, submit, shared.coordinator.clone(), meter)
+    }
+
+    /// Declares the states of the task, and fills them from the checkpoint that the job goes on from.
+    pub(crate) fn restore(&self, sealing: &mut Sealing, state: &mut TaskState) -> Result<()> {
+        let since = self.shared.clock.now();
+        sealing.restore(state, self.restored.as_ref())?;
+        let chains = self.restored.iter().flat_map(|task| &task.states).map(|state| &state.chain);
+        let runs: Vec<_> = chains.flat_map(|chain| &chain.runs).collect();
+        if !runs.is_empty() {
+            let took = self.shared.clock.now().saturating_sub(since);
+            tracing::info!(
+                job = self.shared.metrics.job(),
+                task = %self.task,
+                runs = runs.len(),
+                bytes = runs.iter().map(|run| run.summary.bytes).sum::<u64>(),
+                entries = state.entries(),
+                ms = took.as_secs_f64() * 1e3,
+                "state restored"
+            );
+        }
+        Ok(())
+    }
+
+    /// The task with its meter: it is built, and well from now on.
+    pub(crate) fn metered(&self, task: Box<dyn Task>, is_source: bool) -> Box<dyn Task> {
+        let job = self.shared.metrics.clone();
+        let (metrics, clock) = (job.task(&self.task, is_source), self.shared.clock.clone());
+        Box::new(Metered::new(task, job, (self.counts.clone(), self.pulse.clone()), metrics, clock))
     }
 
     pub(crate) fn writer_context(&self, sink: &str) -> WriterContext {

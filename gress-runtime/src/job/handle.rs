@@ -7,14 +7,14 @@ use super::{
 };
 use crate::{
     coordinator::{Ended, ToCoordinator},
-    metrics::{Counters, Exporter, Progress},
+    metrics::{Endpoint, JobMetrics, Progress},
     task::{BlockingPool, run_on_thread},
-    time::{Clock, SystemClock},
+    time::{Clock, SystemClock, since_1970},
 };
 use crossbeam_channel::Sender;
 use futures::future::{Either, select};
 use gress_core::{Error, Result};
-use std::{pin::pin, sync::Arc, thread::JoinHandle};
+use std::{net::SocketAddr, pin::pin, sync::Arc, thread::JoinHandle};
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
@@ -38,7 +38,8 @@ struct Threads {
     coordinator: JoinHandle<Result<Ended>>,
     tasks: Vec<JoinHandle<()>>,
     to_coordinator: Sender<ToCoordinator>,
-    counters: Arc<Counters>,
+    metrics: Arc<JobMetrics>,
+    metrics_address: Option<SocketAddr>,
     clock: Arc<dyn Clock>,
     running: Running,
     runtime: Runtime,
@@ -56,11 +57,15 @@ impl JobHandle {
             .build()
             .map_err(failed)?;
         // Before anything is written: an address that is taken must not leave a claim behind.
-        if let Some(address) = job.config().metrics.address {
-            Exporter::listen(address, &runtime)?;
+        let endpoint = job.config().metrics.address.map(|address| Endpoint::bind(address, &runtime)).transpose()?;
+        let metrics_address = endpoint.as_ref().map(Endpoint::address);
+        // The recorder must be there before anything is registered with it.
+        let metrics = JobMetrics::new(&job.config().name, clock.clone(), since_1970());
+        if let Some(endpoint) = endpoint {
+            endpoint.serve(metrics.clone(), &runtime);
         }
         let executor = BlockingPool::new(runtime.handle().clone());
-        let launch = match Launch::prepare(&job, executor, clock.clone())? {
+        let launch = match Launch::prepare(&job, executor, clock.clone(), metrics)? {
             Started::AlreadyFinished(report) => return Ok(JobHandle { state: State::Over(Some(report)) }),
             Started::Ready(launch) => *launch,
         };
@@ -86,15 +91,16 @@ impl JobHandle {
         let coordinator = launch.coordinator;
         let run = move || coordinator.run();
         let coordinator = std::thread::Builder::new().name("coordinator".into()).spawn(run).map_err(failed)?;
-        let (to_coordinator, counters, running) = (launch.to_coordinator, launch.counters, launch.running);
-        let threads = Threads { coordinator, tasks, to_coordinator, counters, clock, running, runtime, job_name };
+        let (to_coordinator, metrics, running) = (launch.to_coordinator, launch.metrics, launch.running);
+        let threads =
+            Threads { coordinator, tasks, to_coordinator, metrics, metrics_address, clock, running, runtime, job_name };
         Ok(JobHandle { state: State::Running(Box::new(threads)) })
     }
 
     /// What the job has done so far.
     pub fn progress(&self) -> Progress {
         match &self.state {
-            State::Running(threads) => threads.counters.progress(),
+            State::Running(threads) => threads.metrics.progress(),
             State::Over(report) => report.as_ref().map(|r| r.progress).unwrap_or_default(),
         }
     }
@@ -104,6 +110,15 @@ impl JobHandle {
         match &self.state {
             State::Running(threads) => &threads.running.refused,
             State::Over(report) => report.as_ref().map(|r| r.refused.as_slice()).unwrap_or_default(),
+        }
+    }
+
+    /// Where `/metrics` and `/healthz` are served as long as the job runs, with the port that the system chose if
+    /// `metrics.address` has port 0.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        match &self.state {
+            State::Running(threads) => threads.metrics_address,
+            State::Over(_) => None,
         }
     }
 
@@ -164,7 +179,7 @@ async fn next_signal(interrupt: &mut Signal, terminate: &mut Signal) {
 
 impl Threads {
     fn wait(self: Box<Self>) -> Result<Report> {
-        let Threads { coordinator, tasks, counters, clock, running, runtime, job_name, .. } = *self;
+        let Threads { coordinator, tasks, metrics, clock, running, runtime, job_name, .. } = *self;
         let panicked = |_| Error::job("the coordinator panicked");
         let ended = coordinator.join().map_err(panicked).and_then(|ended| ended);
         // A task's panic was caught and is the coordinator's error.
@@ -178,7 +193,7 @@ impl Threads {
                 Ended::Finished => Outcome::Finished,
                 Ended::Stopped(id) => Outcome::Stopped(id),
             },
-            progress: counters.progress(),
+            progress: metrics.progress(),
             took: clock.now(),
             starts: running.starts,
             restored: running.restored,

@@ -7,6 +7,7 @@ use super::{
     windowed::WindowedStream,
 };
 use crate::{
+    metrics::TaskCounts,
     operator::{Exchange, ProcessOperator, Push, Side, SideChain},
     process::{DeclaredSide, Output, Process, StateScope, Tag},
     task::{KeyedBody, KeyedOperator, KeyedTask, Task},
@@ -30,6 +31,7 @@ pub(crate) trait KeyOf<K, T>: Send + Sync {
         exchange: &Exchange<K, T>,
         subtask: usize,
         label: Arc<str>,
+        counts: Arc<TaskCounts>,
     ) -> Result<Box<dyn Push<T>>>;
 }
 
@@ -39,8 +41,9 @@ impl<K: StateKey, T: Data, F: Fn(&T) -> K + Send + Sync + 'static> KeyOf<K, T> f
         exchange: &Exchange<K, T>,
         subtask: usize,
         label: Arc<str>,
+        counts: Arc<TaskCounts>,
     ) -> Result<Box<dyn Push<T>>> {
-        Ok(Box::new(exchange.out(subtask, label, self)?))
+        Ok(Box::new(exchange.out(subtask, label, self, counts)?))
     }
 }
 
@@ -69,7 +72,9 @@ impl<K: StateKey, T: Data> KeyedStream<K, T> {
         let exchange = Arc::new(Exchange::new(facts.width, self.parallelism(), facts.stamps_advance));
         let (key, out) = (self.key.clone(), exchange.clone());
         let label: Arc<str> = format!("key_by of `{name}`").into();
-        self.stream.attach(move |build| key.clone().exchange(&out, build.subtask(), label.clone()));
+        let attach =
+            move |build: &Build| key.clone().exchange(&out, build.subtask(), label.clone(), build.counts.clone());
+        self.stream.attach(attach);
         exchange
     }
 
@@ -134,11 +139,11 @@ pub(crate) fn keyed_task<K: StateKey, T: Data, O: KeyedOperator<K, T> + 'static>
     build: &Build,
 ) -> Result<Box<dyn Task>> {
     let mut sealing = build.sealing();
-    sealing.restore(operator.state(), build.restored.as_ref())?;
+    build.restore(&mut sealing, operator.state())?;
     let inputs = exchange.inputs(build.subtask())?;
     let count = inputs.len();
-    let body = Box::new(KeyedBody::new(inputs, operator));
-    Ok(Box::new(KeyedTask::new(body, count, sealing, build.mailbox())))
+    let body = Box::new(KeyedBody::new(inputs, operator, build.counts.clone()));
+    Ok(build.metered(Box::new(KeyedTask::new(body, count, sealing, build.mailbox())), false))
 }
 
 type AttachSide = Box<dyn Fn(&Build, &[DeclaredSide]) -> Result<Box<dyn SideChain>> + Send + Sync>;

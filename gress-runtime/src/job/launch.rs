@@ -20,7 +20,7 @@ use crate::{
     coordinator::{
         Assembly, Checkpoints, Coordinator, CoordinatorParts, Plan as CheckpointPlan, ToCoordinator, delete_all,
     },
-    metrics::{Counters, Progress},
+    metrics::{JobMetrics, Progress},
     sink::Committer,
     task::{Executor, Mailbox, TaskMessage},
     time::Clock,
@@ -35,7 +35,6 @@ use gress_state::{
     },
 };
 use std::{
-    cell::RefCell,
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::Arc,
@@ -48,7 +47,7 @@ pub(crate) struct Launch {
     pub builds: Vec<TaskBuild>,
     pub coordinator: Coordinator,
     pub to_coordinator: Sender<ToCoordinator>,
-    pub counters: Arc<Counters>,
+    pub metrics: Arc<JobMetrics>,
     pub running: Running,
 }
 
@@ -93,7 +92,12 @@ fn sweep(storage: &dyn CheckpointStorage, retention: &mut Retention) -> Result<(
 }
 
 impl Launch {
-    pub(crate) fn prepare(job: &Job, executor: Arc<dyn Executor>, clock: Arc<dyn Clock>) -> Result<Started> {
+    pub(crate) fn prepare(
+        job: &Job,
+        executor: Arc<dyn Executor>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<JobMetrics>,
+    ) -> Result<Started> {
         job.check()?;
         let config = &job.graph.config;
         config.validate(backends::options())?;
@@ -112,7 +116,11 @@ impl Launch {
         };
         match started.claim.ending {
             Ending::Finished => Ok(Started::AlreadyFinished(started.already_finished())),
-            _ => Ok(Started::Ready(Box::new(started.into_launch(job, plan, (factory, parts), executor, clock)?))),
+            _ => {
+                let backend = (factory, parts);
+                let launch = started.into_launch(job, plan, backend, executor, clock, metrics)?;
+                Ok(Started::Ready(Box::new(launch)))
+            }
         }
     }
 }
@@ -223,12 +231,12 @@ impl Prepared {
         (factory, parts): (Arc<dyn BackendFactory>, Parts),
         executor: Arc<dyn Executor>,
         clock: Arc<dyn Clock>,
+        metrics: Arc<JobMetrics>,
     ) -> Result<Launch> {
         let config = &job.graph.config;
         let work_directory = work_directory(config);
         empty_directory(&work_directory)?;
         let (to_coordinator, mailbox) = unbounded();
-        let counters = Arc::new(Counters::default());
         let shared = Arc::new(Shared {
             job: self.claim.job,
             epoch: self.claim.epoch,
@@ -239,7 +247,7 @@ impl Prepared {
             storage: self.checkpoints.as_ref().map(|(storage, _)| storage.clone()),
             executor: executor.clone(),
             clock: clock.clone(),
-            counters: counters.clone(),
+            metrics: metrics.clone(),
             coordinator: to_coordinator.clone(),
             to_replay: self.to_replay,
         });
@@ -254,6 +262,23 @@ impl Prepared {
             _lock: self.lock,
         };
         let interval = self.checkpoints.as_ref().map(|_| config.checkpoint.interval);
+        if let Some(interval) = interval {
+            metrics.health.checkpoints_each(interval);
+        }
+        let state_bytes = self.claim.state_bytes();
+        metrics.started(running.starts, running.refused.len(), state_bytes);
+        tracing::info!(
+            job = config.name,
+            start = running.starts,
+            restored = running.restored.map(|id| id.0),
+            state_bytes,
+            refused = running.refused.len(),
+            backend = self.claim.backend,
+            parallelism = config.parallelism,
+            tasks = builds.len(),
+            ms = clock.now().as_secs_f64() * 1e3,
+            "job starts"
+        );
         let first = self.claim.id.next();
         let committers = self.committers;
         let checkpoints = self.checkpoints.map(|(storage, retention)| Checkpoints {
@@ -270,9 +295,9 @@ impl Prepared {
             sources,
             executor,
             clock,
-            counters: counters.clone(),
+            metrics: metrics.clone(),
         });
-        Ok(Launch { groups: plan.groups, builds, coordinator, to_coordinator, counters, running })
+        Ok(Launch { groups: plan.groups, builds, coordinator, to_coordinator, metrics, running })
     }
 }
 
@@ -290,17 +315,7 @@ fn task_builds(
             let restored = restored.iter().find(|snapshot| snapshot.task == task).cloned();
             senders.push(mailbox.sender.clone());
             sources.extend(group.is_source.then_some(index));
-            builds.push(TaskBuild {
-                group: at,
-                build: Build {
-                    shared: shared.clone(),
-                    task,
-                    index,
-                    restored,
-                    mailbox,
-                    restored_operators: RefCell::default(),
-                },
-            });
+            builds.push(TaskBuild { group: at, build: Build::new(shared, task, index, restored, mailbox) });
         }
     }
     (builds, senders, sources)

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     coordinator::{Ended, ToCoordinator},
+    metrics::JobMetrics,
     operator::place,
     task::{Step, SteppedExecutor, Task},
     time::Clock,
@@ -52,11 +53,12 @@ impl Choices {
 
 pub(super) fn run_seeded(job: Job, seed: u64) -> Result<Report> {
     let (clock, executor) = (Arc::new(SteppedClock::default()), Arc::new(SteppedExecutor::default()));
-    let launch = match Launch::prepare(&job, executor.clone(), clock.clone())? {
+    let metrics = JobMetrics::new(&job.config().name, clock.clone(), Duration::ZERO);
+    let launch = match Launch::prepare(&job, executor.clone(), clock.clone(), metrics)? {
         Started::AlreadyFinished(report) => return Ok(report),
         Started::Ready(launch) => *launch,
     };
-    let Launch { groups, builds, mut coordinator, to_coordinator, counters, running } = launch;
+    let Launch { groups, builds, mut coordinator, to_coordinator, metrics, running } = launch;
     let mut tasks: Vec<(String, usize, Box<dyn Task>)> = Vec::new();
     for task in &builds {
         let (chain, subtask) = (task.build.task.chain.clone(), task.build.subtask());
@@ -75,7 +77,7 @@ pub(super) fn run_seeded(job: Job, seed: u64) -> Result<Report> {
             let (chain, subtask, task) = &mut tasks[choice];
             match task.step() {
                 Ok(Step::Progress) => idle = 0,
-                Ok(Step::Wait(_)) => {}
+                Ok(Step::Wait(_) | Step::Full) => {}
                 Ok(Step::Done) => {
                     tasks.swap_remove(choice);
                     drop(to_coordinator.send(ToCoordinator::Exited));
@@ -104,7 +106,7 @@ pub(super) fn run_seeded(job: Job, seed: u64) -> Result<Report> {
     running.end()?;
     Ok(Report {
         outcome,
-        progress: counters.progress(),
+        progress: metrics.progress(),
         took: clock.now(),
         starts: running.starts,
         restored: running.restored,

@@ -110,11 +110,11 @@ impl<T: Data> Stream<T> {
             };
             let readers = own.map(open).collect::<Result<Vec<_>>>()?;
             let mut no_state = build.state(&chain);
-            sealing.restore(&mut no_state, build.restored.as_ref())?;
+            build.restore(&mut sealing, &mut no_state)?;
             let mut chain_of_source = node.build(build)?;
             readers.iter().for_each(|r| chain_of_source.partition(Partition::Assigned(r.partition)));
             build.check_restored_operators()?;
-            Ok(Box::new(SourceTask {
+            let task = SourceTask {
                 name: chain.clone(),
                 readers,
                 chain: chain_of_source,
@@ -122,7 +122,7 @@ impl<T: Data> Stream<T> {
                 sealing,
                 mailbox: build.mailbox(),
                 clock: build.shared.clock.clone(),
-                counters: build.shared.counters.clone(),
+                counts: build.counts.clone(),
                 next: 0,
                 values: Vec::new(),
                 events: Vec::new(),
@@ -130,7 +130,8 @@ impl<T: Data> Stream<T> {
                 stopped: false,
                 output_full: false,
                 shutdown: false,
-            }))
+            };
+            Ok(build.metered(Box::new(task), true))
         };
         graph.group(name, width, true, Box::new(build));
         stream
@@ -275,7 +276,8 @@ impl<T: Data> Stream<T> {
             let context = build.writer_context(&name);
             let writer = sink.open(&context).map_err(|e| e.at(format!("sink `{name}`")))?;
             let (subtask, replay) = (context.subtask, context.replay);
-            Ok(Box::new(SinkEnd { name: name.clone(), subtask, writer, replay }))
+            let counts = build.counts.clone();
+            Ok(Box::new(SinkEnd { name: name.clone(), subtask, writer, replay, counts }))
         });
     }
 }

@@ -52,7 +52,7 @@ impl<K: StateKey, T: Data> WindowedStream<K, T> {
                 next: out.build(build)?,
                 late: Vec::new(),
                 late_next: late_out.build(build)?,
-                counters: build.shared.counters.clone(),
+                counts: build.counts.clone(),
             };
             keyed_task(operator, &exchange, build)
         };

@@ -1,26 +1,12 @@
-//! Counters of a running job: cheap to count, once a batch, and read by progress displays and the metrics exporter.
+//! The few numbers of a job that progress displays and the report show, exact at any moment.
 
-use gress_core::{CheckpointId, Error, Result};
+use gress_core::CheckpointId;
 use std::{
-    net::SocketAddr,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
-use tokio::runtime::Runtime;
 
-/// What a job has done since this start.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    events: AtomicU64,
-    skipped: AtomicU64,
-    late: AtomicU64,
-    checkpoints: AtomicU64,
-    last_checkpoint: AtomicU64,
-    checkpoint_nanos: AtomicU64,
-    state_bytes: AtomicU64,
-}
-
-/// A reading of the counters.
+/// A reading of a job's counters, from this start on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Records that sources have read.
@@ -39,37 +25,38 @@ pub struct Progress {
     pub state_bytes: u64,
 }
 
-impl Counters {
-    /// A source has read records.
-    pub(crate) fn read(&self, events: u64, skipped: u64) {
+/// What a job has done since this start. All tasks add to it, once a batch.
+#[derive(Debug, Default)]
+pub(super) struct JobCounts {
+    events: AtomicU64,
+    skipped: AtomicU64,
+    late: AtomicU64,
+    checkpoints: AtomicU64,
+    last_checkpoint: AtomicU64,
+    checkpoint_nanos: AtomicU64,
+    state_bytes: AtomicU64,
+}
+
+impl JobCounts {
+    pub(super) fn read(&self, events: u64, skipped: u64) {
         self.events.fetch_add(events, Relaxed);
-        metrics::counter!("gress_events_total").increment(events);
         if skipped > 0 {
             self.skipped.fetch_add(skipped, Relaxed);
-            metrics::counter!("gress_bad_records_skipped_total").increment(skipped);
         }
     }
 
-    /// A window has dropped late events.
-    pub(crate) fn late(&self, events: usize) {
-        if events > 0 {
-            self.late.fetch_add(events as u64, Relaxed);
-            metrics::counter!("gress_late_events_total").increment(events as u64);
-        }
+    pub(super) fn late(&self, events: u64) {
+        self.late.fetch_add(events, Relaxed);
     }
 
-    /// A checkpoint is complete.
-    pub(crate) fn checkpoint(&self, id: CheckpointId, took: Duration, state_bytes: u64) {
+    pub(super) fn checkpoint(&self, id: CheckpointId, took: Duration, state_bytes: u64) {
         self.state_bytes.store(state_bytes, Relaxed);
         self.checkpoints.fetch_add(1, Relaxed);
         self.last_checkpoint.store(id.0, Relaxed);
         self.checkpoint_nanos.store(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
-        metrics::counter!("gress_checkpoints_total").increment(1);
-        metrics::gauge!("gress_state_bytes").set(state_bytes as f64);
-        metrics::histogram!("gress_checkpoint_duration_seconds").record(took.as_secs_f64());
     }
 
-    pub(crate) fn progress(&self) -> Progress {
+    pub(super) fn progress(&self) -> Progress {
         let checkpoints = self.checkpoints.load(Relaxed);
         Progress {
             events: self.events.load(Relaxed),
@@ -80,24 +67,5 @@ impl Counters {
             state_bytes: self.state_bytes.load(Relaxed),
             last_checkpoint_took: Duration::from_nanos(self.checkpoint_nanos.load(Relaxed)),
         }
-    }
-}
-
-/// Serves the counters to Prometheus.
-pub(crate) struct Exporter;
-
-impl Exporter {
-    /// Listens on `address`. The first job of a process decides; later ones are counted by it too.
-    pub(crate) fn listen(address: SocketAddr, runtime: &Runtime) -> Result<()> {
-        let failed = |e: &dyn std::fmt::Display| {
-            Error::config(format!("`metrics.address` is `{address}`, where metrics cannot be served: {e}"))
-        };
-        let _inside = runtime.enter();
-        let builder = metrics_exporter_prometheus::PrometheusBuilder::new().with_http_listener(address);
-        let (recorder, exporter) = builder.build().map_err(|e| failed(&e))?;
-        if metrics::set_global_recorder(recorder).is_ok() {
-            runtime.spawn(exporter);
-        }
-        Ok(())
     }
 }

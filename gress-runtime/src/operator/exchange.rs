@@ -2,7 +2,7 @@
 //! their keys to the task that owns their key group.
 
 use super::{ChainSeal, Control, Push, place};
-use crate::task::Watch;
+use crate::{metrics::TaskCounts, task::Watch};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use gress_core::{Barrier, Error, ErrorKind, Event, Result, Timestamp};
 use gress_state::{KeyMaker, Keyed, StateKey};
@@ -44,6 +44,11 @@ impl<K, T> Input<K, T> {
                 Err(Error::new(ErrorKind::TaskGone, "the task upstream is gone without an end of input"))
             }
         }
+    }
+
+    /// Packets that wait in the channel, and for how many it has room.
+    pub(crate) fn packets(&self) -> (usize, usize) {
+        (self.receiver.len(), CHANNEL_PACKETS)
     }
 
     /// Gives an emptied buffer back to the sender.
@@ -97,6 +102,7 @@ pub(crate) struct ExchangeOut<K, T, F> {
     keys: KeyMaker,
     outlets: Vec<Outlet<K, T>>,
     watermark: Timestamp,
+    counts: Arc<TaskCounts>,
 }
 
 impl<K, T, F> ExchangeOut<K, T, F> {
@@ -113,6 +119,7 @@ impl<K, T, F> ExchangeOut<K, T, F> {
 impl<K: StateKey, T: Send, F: Fn(&T) -> K> Push<T> for ExchangeOut<K, T, F> {
     fn batch(&mut self, events: &mut Vec<Event<T>>) -> Result<()> {
         place::enter(&self.label);
+        self.counts.sent(events.len());
         let width = self.outlets.len();
         for event in events.drain(..) {
             place::event_time(event.time);
@@ -128,6 +135,7 @@ impl<K: StateKey, T: Send, F: Fn(&T) -> K> Push<T> for ExchangeOut<K, T, F> {
             Control::Watermark(watermark) => {
                 let advanced = watermark > self.watermark;
                 self.watermark = self.watermark.max(watermark);
+                self.counts.watermark_is(self.watermark);
                 for outlet in &mut self.outlets {
                     if advanced || !outlet.bucket.is_empty() {
                         outlet.close_bucket(self.watermark);
@@ -196,11 +204,17 @@ impl<K: StateKey, T: Send> Exchange<K, T> {
     }
 
     /// The channels out of upstream task `subtask`.
-    pub(crate) fn out<F>(&self, subtask: usize, label: Arc<str>, key_of: Arc<F>) -> Result<ExchangeOut<K, T, F>> {
+    pub(crate) fn out<F>(
+        &self,
+        subtask: usize,
+        label: Arc<str>,
+        key_of: Arc<F>,
+        counts: Arc<TaskCounts>,
+    ) -> Result<ExchangeOut<K, T, F>> {
         let ends = Self::take(&self.outlets, subtask)?;
         let outlet = |(sender, recycled)| Outlet { sender, recycled, bucket: Vec::new(), pending: VecDeque::new() };
         let outlets = ends.into_iter().map(outlet).collect();
-        Ok(ExchangeOut { label, key_of, keys: KeyMaker::default(), outlets, watermark: Timestamp::MIN })
+        Ok(ExchangeOut { label, key_of, keys: KeyMaker::default(), outlets, watermark: Timestamp::MIN, counts })
     }
 }
 
@@ -211,7 +225,7 @@ mod tests {
     type Numbers = Exchange<u64, u64>;
 
     fn out(exchange: &Numbers) -> ExchangeOut<u64, u64, fn(&u64) -> u64> {
-        exchange.out(0, "numbers".into(), Arc::new((|n| *n) as fn(&u64) -> u64)).unwrap()
+        exchange.out(0, "numbers".into(), Arc::new((|n| *n) as fn(&u64) -> u64), TaskCounts::alone()).unwrap()
     }
 
     fn batch(numbers: std::ops::Range<u64>) -> Vec<Event<u64>> {

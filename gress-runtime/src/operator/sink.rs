@@ -2,6 +2,7 @@
 
 use super::{ChainSeal, Control, Push, SealedSink, place};
 use crate::{
+    metrics::TaskCounts,
     sink::{ReplayFilter, Writer},
     task::Watch,
 };
@@ -15,6 +16,7 @@ pub(crate) struct SinkEnd<T> {
     pub subtask: usize,
     pub writer: Box<dyn Writer<T>>,
     pub replay: Option<Rc<RefCell<ReplayFilter>>>,
+    pub counts: Arc<TaskCounts>,
 }
 
 impl<T> SinkEnd<T> {
@@ -46,10 +48,14 @@ impl<T> Push<T> for SinkEnd<T> {
             return Ok(());
         }
         place::enter(&self.name);
+        self.counts.sent(events.len());
         self.writer.write(events)
     }
 
-    fn control(&mut self, _: Control) -> Result<()> {
+    fn control(&mut self, control: Control) -> Result<()> {
+        if let Control::Watermark(watermark) = control {
+            self.counts.watermark_is(watermark);
+        }
         Ok(())
     }
 

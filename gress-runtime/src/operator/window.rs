@@ -2,7 +2,7 @@
 
 use super::{ChainSeal, Control, Push, place};
 use crate::{
-    metrics::Counters,
+    metrics::TaskCounts,
     task::{Flow, KeyedOperator, Watch},
     window::{Accumulator, TimeWindow, Tumbling, Windowed},
 };
@@ -24,7 +24,7 @@ pub(crate) struct WindowOperator<K, T, A: Accumulator<T>> {
     pub next: Box<dyn Push<Windowed<K, A::Out>>>,
     pub late: Vec<Event<T>>,
     pub late_next: Box<dyn Push<T>>,
-    pub counters: Arc<Counters>,
+    pub counts: Arc<TaskCounts>,
 }
 
 impl<K: StateKey, T: Data, A: Accumulator<T>> KeyedOperator<K, T> for WindowOperator<K, T, A> {
@@ -75,7 +75,7 @@ impl<K: StateKey, T: Data, A: Accumulator<T>> KeyedOperator<K, T> for WindowOper
     }
 
     fn hand_on(&mut self) -> Result<()> {
-        self.counters.late(self.late.len());
+        self.counts.late(self.late.len());
         self.late_next.batch(&mut self.late)?;
         self.next.batch(&mut self.out)
     }

@@ -1,10 +1,14 @@
 //! A keyed task: reads its inputs, aligns barriers, advances time, and drives one keyed operator and the chain behind it.
 
 use super::{Flow, Gate, Step, Task, Watch, mailbox::TaskMessage, sealing::Sealing};
-use crate::operator::{ChainSeal, Control, Input, Message};
+use crate::{
+    metrics::{StateReading, TaskCounts, TaskReading},
+    operator::{ChainSeal, Control, Input, Message},
+};
 use crossbeam_channel::Receiver;
 use gress_core::{Barrier, Error, Result, Timestamp};
-use gress_state::{Keyed, StateKey, TaskState};
+use gress_state::{Keyed, Reading, StateKey, TaskState};
+use std::sync::Arc;
 
 /// Events whose state is fetched together, so that their cache misses overlap.
 const LOOK_AHEAD: usize = 32;
@@ -48,6 +52,8 @@ pub(crate) trait Body {
     fn control(&mut self, control: Control) -> Result<()>;
     fn barrier(&mut self, seal: &mut ChainSeal) -> Result<()>;
     fn flush(&mut self) -> Result<bool>;
+    /// Packets that wait in its channels, and for how many they have room.
+    fn input_packets(&self) -> (usize, usize);
     fn watch_inputs<'a>(&'a self, gate: &Gate, watch: &mut Watch<'a>);
     fn watch_outputs<'a>(&'a self, watch: &mut Watch<'a>);
     fn state(&mut self) -> &mut TaskState;
@@ -57,6 +63,7 @@ pub(crate) trait Body {
 pub(crate) struct KeyedBody<K, T, O> {
     inputs: Vec<Input<K, T>>,
     operator: O,
+    counts: Arc<TaskCounts>,
     /// What is left of the packet that was polled.
     events: Vec<Keyed<K, T>>,
     /// Their hashes.
@@ -66,8 +73,9 @@ pub(crate) struct KeyedBody<K, T, O> {
 }
 
 impl<K: StateKey, T, O: KeyedOperator<K, T>> KeyedBody<K, T, O> {
-    pub(crate) fn new(inputs: Vec<Input<K, T>>, operator: O) -> Self {
-        KeyedBody { inputs, operator, events: Vec::new(), hashes: Vec::new(), port: 0, watermark: Timestamp::MIN }
+    pub(crate) fn new(inputs: Vec<Input<K, T>>, operator: O, counts: Arc<TaskCounts>) -> Self {
+        let (events, hashes) = (Vec::new(), Vec::new());
+        KeyedBody { inputs, operator, counts, events, hashes, port: 0, watermark: Timestamp::MIN }
     }
 
     /// Handles events until one of them makes more fire than fits into a step. What is left stays in `events`.
@@ -102,6 +110,7 @@ impl<K: StateKey, T, O: KeyedOperator<K, T>> Body for KeyedBody<K, T, O> {
         Ok(match self.inputs[port].poll()? {
             None => Polled::Nothing,
             Some(Message::Packet { events, watermark }) => {
+                self.counts.arrived(events.len());
                 (self.events, self.port, self.watermark) = (events, port, watermark);
                 Polled::Packet
             }
@@ -138,6 +147,11 @@ impl<K: StateKey, T, O: KeyedOperator<K, T>> Body for KeyedBody<K, T, O> {
 
     fn flush(&mut self) -> Result<bool> {
         self.operator.flush()
+    }
+
+    fn input_packets(&self) -> (usize, usize) {
+        let all = self.inputs.iter().map(Input::packets);
+        all.fold((0, 0), |(packets, room), (more_packets, more_room)| (packets + more_packets, room + more_room))
     }
 
     fn watch_inputs<'a>(&'a self, gate: &Gate, watch: &mut Watch<'a>) {
@@ -229,9 +243,10 @@ impl KeyedTask {
 
     fn seal(&mut self, barrier: Barrier) -> Result<()> {
         while self.sealing.encode(self.body.state())? {}
+        let since = self.sealing.now();
         let mut seal = ChainSeal::new(barrier);
         self.body.barrier(&mut seal)?;
-        self.sealing.begin(seal);
+        self.sealing.begin(seal, since);
         self.sealing.acknowledge_if_done();
         Ok(())
     }
@@ -245,10 +260,9 @@ impl Task for KeyedTask {
         let encoded = self.sealing.encode(self.body.state())?;
         self.output_full = !self.body.flush()?;
         if self.output_full {
-            return Ok(if encoded { Step::Progress } else { Step::Wait(None) });
+            return Ok(if encoded { Step::Progress } else { Step::Full });
         }
         if self.shutdown && !self.sealing.busy() {
-            self.body.state().close()?;
             return Ok(Step::Done);
         }
         if self.working {
@@ -265,5 +279,27 @@ impl Task for KeyedTask {
         } else {
             self.body.watch_inputs(&self.gate, watch);
         }
+    }
+
+    fn reading(&mut self) -> TaskReading {
+        let input_packets = Some(self.body.input_packets());
+        let state = self.body.state();
+        let states = state.stats().into_iter().zip(self.sealing.chains());
+        let states = states.map(|((name, table), (storing_bytes, runs, checkpoint_bytes))| StateReading {
+            name,
+            table,
+            storing_bytes,
+            runs,
+            checkpoint_bytes,
+        });
+        TaskReading { input_packets, budget_bytes: state.budget_bytes(), states: states.collect() }
+    }
+
+    fn backend_readings(&mut self) -> Result<Vec<Reading>> {
+        self.body.state().backend_readings()
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.body.state().close()
     }
 }

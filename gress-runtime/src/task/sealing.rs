@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     coordinator::ToCoordinator,
+    metrics::SealMeter,
     operator::{ChainSeal, SealedSink},
 };
 use crossbeam_channel::Sender;
@@ -22,7 +23,12 @@ use gress_state::{
         plan_fold,
     },
 };
-use std::{collections::VecDeque, ops::Range, sync::Arc};
+use std::{
+    collections::VecDeque,
+    ops::{AddAssign, Range},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Entries that one step encodes for a checkpoint.
 const SLICE_ENTRIES: usize = 4096;
@@ -34,6 +40,28 @@ pub(crate) struct SealedCheckpoint {
     pub snapshot: TaskSnapshot,
     /// Per sink in the task's chain: its name, its transaction, and what of its committed output must still be replayed.
     pub sinks: Vec<(String, Option<PendingTransaction>, Chain)>,
+    /// When all of it was encoded, by the job's clock.
+    pub sealed_at: Duration,
+    pub written: Written,
+}
+
+/// What was written for a checkpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// Runs, those of folds included, and output.
+    pub bytes: u64,
+    /// New runs.
+    pub runs: u64,
+    /// Runs that folds have merged into others.
+    pub folded_runs: u64,
+}
+
+impl AddAssign for Written {
+    fn add_assign(&mut self, more: Written) {
+        self.bytes += more.bytes;
+        self.runs += more.runs;
+        self.folded_runs += more.folded_runs;
+    }
 }
 
 /// The end of a piece of work that [`Sealing`] submitted.
@@ -78,6 +106,8 @@ struct StateRuns {
 /// A run that is being stored, or waits for older ones.
 struct Arriving {
     ticket: u64,
+    /// Memory that it takes until it is stored.
+    bytes: usize,
     /// `None` while it is being stored; `Some(None)` if it turned out to be empty.
     stored: Option<Option<RunRef>>,
 }
@@ -89,6 +119,7 @@ struct Pending {
     /// Tickets up to this one belong to the checkpoint.
     last_ticket: u64,
     encoded: bool,
+    sealed_at: Duration,
     sinks_outstanding: usize,
     sinks: Vec<(String, Option<PendingTransaction>, Chain)>,
 }
@@ -103,6 +134,9 @@ pub(crate) struct Sealing {
     states: Vec<StateRuns>,
     next_ticket: u64,
     pending: Option<Pending>,
+    /// What was written since the last acknowledgement and belongs to no run of a state.
+    written: Written,
+    meter: SealMeter,
 }
 
 impl Sealing {
@@ -113,9 +147,24 @@ impl Sealing {
         epoch: u64,
         submit: Option<Submit>,
         coordinator: Sender<ToCoordinator>,
+        meter: SealMeter,
     ) -> Self {
-        let names = FileNames::new(epoch, &task);
-        Sealing { task, index, names, submit, coordinator, states: Vec::new(), next_ticket: 0, pending: None }
+        let (names, written) = (FileNames::new(epoch, &task), Written::default());
+        let states = Vec::new();
+        Sealing { task, index, names, submit, coordinator, states, next_ticket: 0, pending: None, written, meter }
+    }
+
+    /// The time, by the job's clock.
+    pub(crate) fn now(&self) -> Duration {
+        self.meter.now()
+    }
+
+    /// Of each state: memory of runs that are being stored, and number and bytes of the runs in the last checkpoint.
+    pub(crate) fn chains(&self) -> impl Iterator<Item = (usize, usize, u64)> + '_ {
+        self.states.iter().map(|StateRuns { chain, arriving, .. }| {
+            let storing = arriving.iter().filter(|a| a.stored.is_none()).map(|a| a.bytes).sum();
+            (storing, chain.runs.len(), chain.runs.iter().map(|run| run.summary.bytes).sum())
+        })
     }
 
     /// Whether the job takes checkpoints.
@@ -149,11 +198,11 @@ impl Sealing {
         Ok(())
     }
 
-    /// Begins a checkpoint: the barrier has passed through the task's chain.
-    pub(crate) fn begin(&mut self, seal: ChainSeal) {
+    /// Begins a checkpoint: the barrier has passed through the task's chain, into which it went at `since`.
+    pub(crate) fn begin(&mut self, seal: ChainSeal, since: Duration) {
         let Some(submit) = &self.submit else { return };
         for state in &mut self.states {
-            state.arriving.push_back(Arriving { ticket: self.next_ticket, stored: None });
+            state.arriving.push_back(Arriving { ticket: self.next_ticket, bytes: 0, stored: None });
         }
         let last_ticket = self.next_ticket;
         self.next_ticket += 1;
@@ -170,8 +219,12 @@ impl Sealing {
         }
         let (barrier, operators) = (seal.barrier, seal.operators);
         let encoded = self.states.is_empty();
-        let sinks = Vec::new();
-        self.pending = Some(Pending { barrier, operators, last_ticket, encoded, sinks_outstanding, sinks });
+        self.meter.paused(since);
+        if encoded {
+            self.meter.sealed();
+        }
+        let (sinks, sealed_at) = (Vec::new(), self.meter.now());
+        self.pending = Some(Pending { barrier, operators, last_ticket, encoded, sealed_at, sinks_outstanding, sinks });
     }
 
     /// Encodes a slice of the checkpoint under way, if there is one; `true` if it did something.
@@ -180,12 +233,21 @@ impl Sealing {
         if pending.encoded {
             return Ok(false);
         }
+        let since = self.meter.now();
         if state.seal_slice(SLICE_ENTRIES)? {
             pending.encoded = true;
             for (at, sealed) in state.take_sealed().into_iter().enumerate() {
                 let (name, ticket) = (self.names.next_run(), pending.last_ticket);
+                if let Some(arriving) = self.states[at].arriving.iter_mut().find(|a| a.ticket == ticket) {
+                    arriving.bytes = sealed.memory_bytes();
+                }
                 store(submit, at, ticket, move |storage| RunRef::store(sealed, name, storage));
             }
+            pending.sealed_at = self.meter.now();
+        }
+        self.meter.paused(since);
+        if pending.encoded {
+            self.meter.sealed();
         }
         Ok(true)
     }
@@ -196,7 +258,7 @@ impl Sealing {
         for (at, bytes) in runs {
             let (name, ticket) = (self.names.next_run(), self.next_ticket);
             self.next_ticket += 1;
-            self.states[at].arriving.push_back(Arriving { ticket, stored: None });
+            self.states[at].arriving.push_back(Arriving { ticket, bytes: bytes.len(), stored: None });
             store(submit, at, ticket, move |storage| RunRef::store_bytes(bytes, name, storage).map(Some));
         }
     }
@@ -215,13 +277,18 @@ impl Sealing {
                 let (transaction, to_replay) = outcome.map_err(|e| e.at(format!("sink `{sink}`")))?;
                 if let Some(pending) = &mut self.pending {
                     pending.sinks_outstanding -= 1;
+                    self.written.bytes += transaction.as_ref().map_or(0, |t| t.bytes);
+                    self.written.bytes += to_replay.as_ref().map_or(0, |run| run.summary.bytes);
                     pending.sinks.push((sink, transaction, Chain { runs: to_replay.into_iter().collect() }));
                 }
             }
             Completion::Folded { state, runs, outcome } => {
                 let state = &mut self.states[state];
+                let folded = outcome?;
                 state.folding = false;
-                state.chain.replace(runs, outcome?);
+                self.written.bytes += folded.as_ref().map_or(0, |run| run.summary.bytes);
+                self.written.folded_runs += runs.len() as u64;
+                state.chain.replace(runs, folded);
             }
         }
         self.acknowledge_if_done();
@@ -237,9 +304,12 @@ impl Sealing {
             return;
         }
         let Some(pending) = self.pending.take() else { return };
+        let mut written = std::mem::take(&mut self.written);
         for state in &mut self.states {
             while state.arriving.front().is_some_and(|a| a.ticket <= pending.last_ticket) {
-                state.chain.runs.extend(state.arriving.pop_front().and_then(|a| a.stored.flatten()));
+                let Some(run) = state.arriving.pop_front().and_then(|a| a.stored.flatten()) else { continue };
+                written += Written { bytes: run.summary.bytes, runs: 1, folded_runs: 0 };
+                state.chain.runs.push(run);
             }
         }
         let state = |state: &StateRuns| StateSnapshot {
@@ -252,7 +322,8 @@ impl Sealing {
             operators: pending.operators,
             states: self.states.iter().map(state).collect(),
         };
-        let sealed = SealedCheckpoint { id: pending.barrier.id, snapshot, sinks: pending.sinks };
+        let (id, sinks, sealed_at) = (pending.barrier.id, pending.sinks, pending.sealed_at);
+        let sealed = SealedCheckpoint { id, snapshot, sinks, sealed_at, written };
         // A coordinator that is gone has ended the job.
         let _ = self.coordinator.send(ToCoordinator::Acknowledged { task: self.index, sealed });
     }

@@ -2,7 +2,7 @@
 
 use super::{Step, Task, Watch, mailbox::TaskMessage, sealing::Sealing};
 use crate::{
-    metrics::Counters,
+    metrics::TaskCounts,
     operator::{ChainSeal, Control, Partition, Push, place},
     source::{ReadStatus, Reader},
     time::Clock,
@@ -30,7 +30,7 @@ pub(crate) struct SourceTask<T> {
     pub sealing: Sealing,
     pub mailbox: Receiver<TaskMessage>,
     pub clock: Arc<dyn Clock>,
-    pub counters: Arc<Counters>,
+    pub counts: Arc<TaskCounts>,
     pub next: usize,
     pub values: Vec<T>,
     pub events: Vec<Event<T>>,
@@ -57,12 +57,13 @@ impl<T> SourceTask<T> {
     }
 
     fn emit_barrier(&mut self, barrier: Barrier) -> Result<()> {
+        let since = self.sealing.now();
         let mut seal = ChainSeal::new(barrier);
         let values = self.readers.iter().map(|r| (r.partition, r.reader.position() as i64)).collect();
         seal.operators.push(OperatorState { name: self.name.to_string(), values });
         self.stopped |= !barrier.kind.job_goes_on();
         self.chain.barrier(&mut seal)?;
-        self.sealing.begin(seal);
+        self.sealing.begin(seal, since);
         self.sealing.acknowledge_if_done();
         Ok(())
     }
@@ -85,7 +86,7 @@ impl<T> SourceTask<T> {
                 ReadStatus::End => None,
             };
             let skipped = reader.reader.skipped();
-            self.counters.read(self.values.len() as u64, skipped - reader.skipped);
+            self.counts.read(self.values.len() as u64, skipped - reader.skipped);
             reader.skipped = skipped;
             let partition = reader.partition;
             self.push(partition)?;
@@ -123,7 +124,7 @@ impl<T> Task for SourceTask<T> {
         }
         self.output_full = !self.chain.flush()?;
         if self.output_full {
-            return Ok(Step::Wait(None));
+            return Ok(Step::Full);
         }
         if self.shutdown && !self.sealing.busy() {
             return Ok(Step::Done);

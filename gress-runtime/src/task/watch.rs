@@ -22,10 +22,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Waits until a channel is ready, or `timeout` has passed.
-    pub(crate) fn wait(&mut self, timeout: Option<Duration>) {
-        match timeout {
-            Some(timeout) => drop(self.select.ready_timeout(timeout)),
-            None => drop(self.select.ready()),
-        }
+    pub(crate) fn wait(&mut self, timeout: Duration) {
+        let _ = self.select.ready_timeout(timeout);
     }
 }

@@ -5,6 +5,7 @@
 mod determinism;
 mod failure;
 mod graph;
+mod metrics;
 mod process;
 mod restart;
 mod sums;

@@ -1,0 +1,7 @@
+//! What jobs tell of themselves: metrics, the endpoint that serves them, and log lines.
+
+mod documented;
+mod endpoint;
+mod logs;
+mod scrape;
+mod values;
