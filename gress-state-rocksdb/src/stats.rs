@@ -47,9 +47,11 @@ pub(crate) fn property(open: &Open, options: &Options, counted: bool, name: &str
 
 /// The sum of a property that is a number, over the default column family and those of the stores.
 pub(crate) fn sum(open: &Open, name: &str) -> Result<u64, Error> {
-    let mut sum = open.db.property_int_value(name)?.unwrap_or(0);
+    // Some numbers, such as files of a level, are there as text only.
+    let number = |text: Option<String>| text.and_then(|text| text.parse().ok()).unwrap_or(0);
+    let mut sum: u64 = number(open.db.property_value(name)?);
     for (_, family) in open.families() {
-        sum = sum.saturating_add(open.db.property_int_value_cf(&family, name)?.unwrap_or(0));
+        sum = sum.saturating_add(number(open.db.property_value_cf(&family, name)?));
     }
     Ok(sum)
 }

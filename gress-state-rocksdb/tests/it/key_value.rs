@@ -221,3 +221,17 @@ fn a_snapshot_goes_from_one_backend_to_the_other_and_replaces_all() {
     assert_eq!(state.get(&29_999_u32.to_be_bytes()).unwrap(), Some(b"29999".to_vec()));
     assert_eq!(state.iter_prefix(b"").count(), 30_000);
 }
+
+#[test]
+fn files_of_a_level_are_counted_over_all_stores() {
+    let scratch = Scratch::new();
+    let state = open(scratch.path(), Durability::Wal);
+    let files = || -> u64 {
+        let level = |n| state.property(&format!("rocksdb.num-files-at-level{n}")).unwrap().unwrap();
+        (0..7).map(|n| level(n).parse::<u64>().unwrap()).sum()
+    };
+    assert_eq!(files(), 0);
+    state.put(b"a", b"1").unwrap();
+    state.flush().unwrap();
+    assert_eq!(files(), 1);
+}
