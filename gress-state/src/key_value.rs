@@ -183,6 +183,7 @@ impl KeyValueState {
             settings: self.backend.settings(),
             operations: self.metrics(),
             stats: self.backend.stats()?,
+            readings: self.backend.readings()?,
         })
     }
 

@@ -1,6 +1,6 @@
 //! What a key-value state tells of its work.
 
-use crate::backend::BackendStats;
+use crate::backend::{BackendStats, Reading};
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 /// A kind of operation.
@@ -149,4 +149,6 @@ pub struct DetailedMetrics {
     pub operations: KeyValueMetrics,
     /// Sizes of the backend, stamps and its own bookkeeping included.
     pub stats: BackendStats,
+    /// What the backend tells of itself: of RocksDB its counters of filters, cache, stalls and compaction, say.
+    pub readings: Vec<Reading>,
 }

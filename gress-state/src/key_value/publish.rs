@@ -1,6 +1,7 @@
 //! A key-value state's metrics for whoever collects them.
 
 use super::KeyValueState;
+use crate::backend::Reading;
 use gress_core::Result;
 use metrics::{counter, gauge};
 
@@ -22,12 +23,12 @@ impl KeyValueState {
             ("multi_get", metrics.multi_gets),
         ];
         for (operation, count) in counts {
-            counter!("gress_state_operations_total", "state" => label(), "operation" => operation).absolute(count);
+            counter!("gress_key_value_operations_total", "state" => label(), "operation" => operation).absolute(count);
         }
-        counter!("gress_state_errors_total", "state" => label()).absolute(metrics.errors);
-        counter!("gress_state_misses_total", "state" => label()).absolute(metrics.misses);
-        counter!("gress_state_read_bytes_total", "state" => label()).absolute(metrics.bytes_read);
-        counter!("gress_state_written_bytes_total", "state" => label()).absolute(metrics.bytes_written);
+        counter!("gress_key_value_errors_total", "state" => label()).absolute(metrics.errors);
+        counter!("gress_key_value_misses_total", "state" => label()).absolute(metrics.misses);
+        counter!("gress_key_value_read_bytes_total", "state" => label()).absolute(metrics.bytes_read);
+        counter!("gress_key_value_written_bytes_total", "state" => label()).absolute(metrics.bytes_written);
         for (operation, latency) in metrics.latencies.iter().filter(|(_, latency)| latency.timed > 0) {
             let quantiles = [
                 ("0.5", latency.p50),
@@ -39,16 +40,22 @@ impl KeyValueState {
             for (quantile, time) in quantiles {
                 let operation = operation.name();
                 gauge!(
-                    "gress_state_latency_seconds",
+                    "gress_key_value_latency_seconds",
                     "state" => label(), "operation" => operation, "quantile" => quantile
                 )
                 .set(time.as_secs_f64());
             }
         }
         let stats = self.backend.stats()?;
-        gauge!("gress_state_entries", "state" => label()).set(stats.entries as f64);
-        gauge!("gress_state_memory_bytes", "state" => label()).set(stats.memory_bytes as f64);
-        gauge!("gress_state_disk_bytes", "state" => label()).set(stats.disk_bytes as f64);
+        gauge!("gress_key_value_entries", "state" => label()).set(stats.entries as f64);
+        gauge!("gress_key_value_memory_bytes", "state" => label()).set(stats.memory_bytes as f64);
+        gauge!("gress_key_value_disk_bytes", "state" => label()).set(stats.disk_bytes as f64);
+        for reading in self.backend.readings()? {
+            match reading {
+                Reading::Level(part, level) => gauge!(format!("gress_{part}"), "state" => label()).set(level),
+                Reading::Total(part, total) => counter!(format!("gress_{part}"), "state" => label()).absolute(total),
+            }
+        }
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! `docs/metrics.md` lists what a job publishes: all of it and nothing else.
+//! `docs/metrics.md` lists what jobs and key-value states publish: all of it and nothing else.
 
 use super::scrape::Scrape;
 use crate::sums::{Count, Sum, checkpointed};
@@ -41,17 +41,43 @@ fn published(backend: Backend, folder: &Path) -> BTreeMap<String, String> {
     scrape.types
 }
 
+const OF_KEY_VALUES: &str = "gress_key_value_";
+
 #[cfg(feature = "rocksdb")]
 #[test]
 fn the_documents_list_is_what_a_job_on_rocksdb_publishes() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(published(Backend::RocksDb, folder.path()), documented());
+    let mut of_jobs = documented();
+    of_jobs.retain(|name, _| !name.starts_with(OF_KEY_VALUES));
+    assert_eq!(published(Backend::RocksDb, folder.path()), of_jobs);
+}
+
+#[cfg(feature = "rocksdb")]
+#[test]
+fn the_documents_list_is_what_a_key_value_state_on_rocksdb_publishes() {
+    use gress_state_rocksdb::{RocksDbBackend, RocksDbConfig};
+    let folder = tempfile::tempdir().unwrap();
+    let ((), scrape) = Scrape::of(|| {
+        let state = RocksDbBackend::open(RocksDbConfig::balanced(folder.path())).unwrap();
+        state.put(b"key", b"value").unwrap();
+        assert_eq!(state.batch_get(["key", "other"]).unwrap().len(), 2);
+        state.publish_metrics("trips").unwrap();
+        state.put(b"key", b"value").unwrap();
+        state.publish_metrics("trips").unwrap();
+    });
+    let mut of_key_values = documented();
+    of_key_values.retain(|name, _| name.starts_with(OF_KEY_VALUES) || name.starts_with("gress_rocksdb_"));
+    assert_eq!(scrape.types, of_key_values);
+    let puts = [("state", "trips"), ("operation", "put")];
+    assert_eq!(scrape.sum("gress_key_value_operations_total", &puts), 2.0);
+    assert_eq!(scrape.sum("gress_key_value_misses_total", &[("state", "trips")]), 1.0);
+    assert!(scrape.sum("gress_key_value_latency_seconds", &[("operation", "put"), ("quantile", "1")]) > 0.0);
 }
 
 #[test]
 fn a_job_on_memory_publishes_the_list_without_what_rocksdb_tells() {
     let folder = tempfile::tempdir().unwrap();
     let mut without = documented();
-    without.retain(|name, _| !name.starts_with("gress_rocksdb_"));
+    without.retain(|name, _| !name.starts_with("gress_rocksdb_") && !name.starts_with(OF_KEY_VALUES));
     assert_eq!(published(Backend::Memory, folder.path()), without);
 }
