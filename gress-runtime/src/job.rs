@@ -28,7 +28,7 @@ pub(crate) use graph::Graph;
 pub use handle::JobHandle;
 pub use keyed::{KeyedStream, Processed};
 #[cfg(test)]
-pub(crate) use launch::{Launch, Started};
+pub(crate) use launch::{Clocks, Launch, Started};
 pub use report::{Outcome, Report};
 pub use stream::Stream;
 pub use windowed::{Aggregated, WindowedStream};

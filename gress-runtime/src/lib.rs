@@ -22,7 +22,7 @@ mod window;
 pub use gress_core::{
     ByteSize, CheckpointId, Data, Error, ErrorKind, Event, Result, Timestamp, hours, millis, minutes, seconds,
 };
-pub use gress_state::{Key, StateKey, StateValue, Timers, ValueState};
+pub use gress_state::{Key, StateKey, StateValue, Timers, Ttl, ValueState};
 pub use job::{Aggregated, Job, JobHandle, KeyedStream, Outcome, Processed, Report, Stream, WindowedStream};
 pub use metrics::Progress;
 pub use process::{Output, Process, SideOutput, StateScope, Tag, Timer};
@@ -33,7 +33,7 @@ pub use window::{Accumulator, TimeWindow, Tumbling, Windowed};
 pub mod prelude {
     pub use crate::{
         Accumulator, Event, Job, Key, KeyedStream, Output, Process, Report, Result, SideOutput, StateScope, Stream,
-        Tag, TimeWindow, Timer, Timers, Timestamp, Tumbling, ValueState, Watermarks, Windowed,
+        Tag, TimeWindow, Timer, Timers, Timestamp, Ttl, Tumbling, ValueState, Watermarks, Windowed,
         config::Config,
         hours, millis, minutes, seconds,
         sink::{Collect, Discard, JsonLines},

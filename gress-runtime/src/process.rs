@@ -134,7 +134,7 @@ impl<'a, K: StateKey> StateScope<'a, K> {
         self.subtask
     }
 
-    /// One value a key. The name is the state's identity in checkpoints.
+    /// One value a key. The name is the state's identity in checkpoints. [`ValueState::ttl`] makes its entries expire.
     pub fn value<V: StateValue>(&mut self, name: &'static str) -> ValueState<K, V> {
         self.state.value(name)
     }

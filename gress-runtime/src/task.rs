@@ -21,7 +21,7 @@ pub(crate) use driver::run_on_thread;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use executor::SteppedExecutor;
 pub(crate) use executor::{BlockingPool, Executor, catch_panic};
-pub(crate) use keyed::{KeyedBody, KeyedOperator, KeyedTask};
+pub(crate) use keyed::{KeyedBody, KeyedOperator, KeyedTask, Times};
 pub(crate) use mailbox::{Mailbox, TaskMessage};
 pub(crate) use sealing::{SealedCheckpoint, Sealing, Submit, Written};
 pub(crate) use source::{PartitionReader, SourceTask};

@@ -49,7 +49,10 @@ use crate::{
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use feed::{Fed, Feed, Inject};
 use gress_core::{Barrier, BarrierKind, CheckpointId, Data, Error, Event, JobId, Result, TaskId, Timestamp};
-use gress_state::checkpoint::{CheckpointStorage, MemoryStorage, TaskSnapshot};
+use gress_state::{
+    ManualWallClock,
+    checkpoint::{CheckpointStorage, MemoryStorage, TaskSnapshot},
+};
 use record::Record;
 use std::{
     collections::HashMap,
@@ -69,6 +72,7 @@ pub struct Harness<I, O> {
     build: BuildStream<I, O>,
     config: Config,
     storage: Arc<MemoryStorage>,
+    wall_clock: Arc<ManualWallClock>,
     epoch: u64,
     next_checkpoint: CheckpointId,
     running: Running<I, O>,
@@ -125,8 +129,9 @@ impl<I: Data, O: Data> Harness<I, O> {
     /// A graph or config that cannot be used.
     pub fn with_config(config: Config, build: impl Fn(Stream<I>) -> Stream<O> + 'static) -> Result<Self> {
         let (build, storage): (BuildStream<I, O>, _) = (Box::new(build), Arc::new(MemoryStorage::default()));
-        let running = Running::start(&config, &build, &storage, 1, &[])?;
-        Ok(Harness { build, config, storage, epoch: 1, next_checkpoint: CheckpointId(1), running })
+        let wall_clock = Arc::new(ManualWallClock::at(Timestamp::from_millis(0)));
+        let running = Running::start(&config, &build, (&storage, &wall_clock), 1, &[])?;
+        Ok(Harness { build, config, storage, wall_clock, epoch: 1, next_checkpoint: CheckpointId(1), running })
     }
 
     /// Feeds an event. Its stamp is the watermark that [`Harness::advance`] has set last.
@@ -145,6 +150,11 @@ impl<I: Data, O: Data> Harness<I, O> {
     pub fn advance(&mut self, watermark: Timestamp) -> Result<()> {
         self.running.feed.push(Fed::Watermark(watermark));
         self.running.run_until_idle()
+    }
+
+    /// Sets the time of day, which is 0 at first. The next event is handled at this time; also after a restore.
+    pub fn set_processing_time(&self, now: Timestamp) {
+        self.wall_clock.set(now);
     }
 
     /// Ends the input: the watermark goes to its maximum, every window and timer fires.
@@ -187,7 +197,8 @@ impl<I: Data, O: Data> Harness<I, O> {
     /// State that does not decode.
     pub fn restore(&mut self, checkpoint: &HarnessCheckpoint) -> Result<()> {
         self.epoch += 1;
-        self.running = Running::start(&self.config, &self.build, &self.storage, self.epoch, &checkpoint.tasks)?;
+        let outside = (&self.storage, &self.wall_clock);
+        self.running = Running::start(&self.config, &self.build, outside, self.epoch, &checkpoint.tasks)?;
         Ok(())
     }
 }
@@ -196,7 +207,7 @@ impl<I: Data, O: Data> Running<I, O> {
     fn start(
         config: &Config,
         build: &BuildStream<I, O>,
-        storage: &Arc<MemoryStorage>,
+        (storage, wall_clock): (&Arc<MemoryStorage>, &Arc<ManualWallClock>),
         epoch: u64,
         restored: &[TaskSnapshot],
     ) -> Result<Self> {
@@ -222,6 +233,7 @@ impl<I: Data, O: Data> Running<I, O> {
             executor: executor.clone() as Arc<dyn Executor>,
             clock: clock.clone(),
             metrics: metrics.clone(),
+            wall_clock: wall_clock.clone(),
             coordinator: to_coordinator,
             to_replay: HashMap::new(),
         });

@@ -21,6 +21,7 @@ pub mod run;
 mod store;
 mod table;
 mod task_state;
+mod task_time;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod ttl;

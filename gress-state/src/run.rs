@@ -9,6 +9,7 @@
 //! ```
 
 mod format;
+mod mapped;
 mod merge;
 mod order;
 mod read;
@@ -16,6 +17,7 @@ mod unsorted;
 mod write;
 
 pub use format::{FileDigest, FileSummary};
+pub(crate) use mapped::{Fate, Mapped};
 pub use merge::{Merge, Tombstones};
 pub use read::{RunInput, RunReader};
 pub use unsorted::UnsortedRun;

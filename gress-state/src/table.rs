@@ -11,6 +11,7 @@
 //! encoded in slices between batches, and an entry that is touched before its slice is encoded first. So the sealed
 //! content is that of the barrier, and no barrier waits for a million entries.
 
+mod aging;
 mod cold;
 mod heap;
 mod live;
@@ -23,13 +24,16 @@ pub(crate) use cold::Cold;
 pub use cold::TaskBackend;
 pub use stats::TableStats;
 pub(crate) use timers::TimerTable;
-pub(crate) use values::ValueTable;
+pub(crate) use values::{Found, ValueTable};
 pub(crate) use windows::{Firing, WindowTable};
 
-use crate::run::{RunCursor, UnsortedRun};
+use crate::{
+    run::{RunCursor, UnsortedRun},
+    ttl::{Expiry, TtlDescription},
+};
 use gress_core::{Result, Schema, StateName, schema_of};
 use serde::de::DeserializeOwned;
-use std::{any::type_name, fmt};
+use std::{any::type_name, fmt, sync::Arc};
 
 /// What a task does with one of its states without knowing its types.
 pub trait StateTable {
@@ -43,6 +47,33 @@ pub trait StateTable {
 
     /// What a manifest says of the state.
     fn describe(&self) -> StateDescription;
+
+    /// What is wrong with how the state was declared.
+    fn problem(&self) -> Option<String> {
+        None
+    }
+
+    /// By which rule its entries expire, if they do.
+    fn expiry(&self) -> Option<Arc<Expiry>> {
+        None
+    }
+
+    /// Looks at up to `max` live entries, in turn, and removes those that no read will find any more.
+    ///
+    /// # Errors
+    /// A value that the seal under way needs and that cannot be encoded.
+    fn clean(&mut self, max: usize) -> Result<()> {
+        let _ = max;
+        Ok(())
+    }
+
+    /// The checkpoint of the oldest seal that was not told of yet is complete: no restore goes back behind its barrier.
+    fn completed(&mut self) {}
+
+    /// Live entries that were found expired so far.
+    fn expired(&self) -> u64 {
+        0
+    }
 
     /// Marks all that was changed since the last seal as the content of this one. Constant time. The seal
     /// before has been taken: its run has a place in the chain, before what was spilled since.
@@ -97,6 +128,9 @@ pub struct StateDescription {
     pub key_schema: Schema,
     /// The shape of its values, whatever their type is called.
     pub value_schema: Schema,
+    /// When its entries expire, if they do: then each value begins with a stamp.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<TtlDescription>,
 }
 
 impl StateDescription {
@@ -108,6 +142,7 @@ impl StateDescription {
             value_type: type_name::<V>().to_owned(),
             key_schema: schema_of::<K>(),
             value_schema: schema_of::<V>(),
+            ttl: None,
         }
     }
 

@@ -6,9 +6,14 @@ use crate::{
     key::{StateKey, StateValue},
     run::{RunCursor, UnsortedRun},
     table::{Cold, StateDescription, StateTable, TableStats, TaskBackend, TimerTable, ValueTable, WindowTable},
+    task_time::TaskTime,
+    ttl::{Expiry, Restamp, TtlClock, TtlDescription},
 };
-use gress_core::{Error, Result, StateName};
-use std::{cell::RefCell, rc::Rc};
+use gress_core::{Error, Result, StateName, Timestamp};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+/// Live entries of each state that [`TaskState::clean`] looks at.
+const CLEANED_ENTRIES: usize = 128;
 
 /// All state of one task. It stays on the task's thread.
 pub struct TaskState {
@@ -16,13 +21,15 @@ pub struct TaskState {
     tables: Vec<Rc<RefCell<dyn StateTable>>>,
     backend: Rc<TaskBackend>,
     budget_bytes: usize,
+    time: Rc<TaskTime>,
     problems: Vec<String>,
 }
 
 impl TaskState {
     /// State of operator `operator` that may take `budget_bytes` of memory before it spills to `backend`.
     pub fn new(operator: &str, backend: Rc<TaskBackend>, budget_bytes: usize) -> Self {
-        TaskState { operator: operator.to_owned(), tables: Vec::new(), backend, budget_bytes, problems: Vec::new() }
+        let (operator, time) = (operator.to_owned(), Rc::new(TaskTime::new()));
+        TaskState { operator, tables: Vec::new(), backend, budget_bytes, time, problems: Vec::new() }
     }
 
     /// One value a key.
@@ -49,7 +56,7 @@ impl TaskState {
         if let Err(problem) = gress_core::state_name::check_name(name) {
             self.problems.push(format!("the state name {problem}"));
         }
-        Cold::new(StateName::new(&self.operator, name), self.backend.clone())
+        Cold::new(StateName::new(&self.operator, name), self.backend.clone(), self.time.clone())
     }
 
     fn add<T: StateTable + 'static>(&mut self, table: T) -> Rc<RefCell<T>> {
@@ -63,9 +70,82 @@ impl TaskState {
         table
     }
 
-    /// What is wrong with the names of the states.
-    pub fn problems(&self) -> &[String] {
-        &self.problems
+    /// What is wrong with how the states are declared.
+    pub fn problems(&self) -> Vec<String> {
+        let of_tables = self.tables.iter().filter_map(|t| t.borrow().problem());
+        self.problems.iter().cloned().chain(of_tables).collect()
+    }
+
+    /// Whether entries of any state expire by this clock.
+    pub fn expires_by(&self, clock: TtlClock) -> bool {
+        self.tables.iter().any(|t| t.borrow().describe().ttl.is_some_and(|ttl| ttl.clock == clock))
+    }
+
+    /// A batch begins, and this is the time of day: the one that entries expire by until the next batch. Time that falls
+    /// stands still.
+    pub fn batch_begins(&self, now: Timestamp) {
+        self.time.batch(now);
+    }
+
+    /// An event is about to be handled: entries that expire in event time do so by its stamp.
+    #[inline]
+    pub fn event_begins(&self, stamp: Timestamp, time: Timestamp) {
+        self.time.event(stamp, time);
+    }
+
+    /// A timer is about to fire: entries that expire in event time do so by its time.
+    pub fn timer_begins(&self, time: Timestamp) {
+        self.time.timer(time);
+    }
+
+    /// All that is due at `watermark` has fired, and no event before it follows: what has expired by then may be removed.
+    pub fn fired(&self, watermark: Timestamp) {
+        self.time.fired(watermark);
+    }
+
+    /// Up to where all that was due has fired.
+    pub fn watermark(&self) -> Timestamp {
+        self.time.watermark()
+    }
+
+    /// Removes some of the live entries that no read will find any more. Called between batches: all of them are looked
+    /// at in turn.
+    ///
+    /// # Errors
+    /// A value that the seal under way needs and that cannot be encoded; a state that was declared wrongly.
+    pub fn clean(&mut self) -> Result<()> {
+        self.tables.iter().try_for_each(|t| t.borrow_mut().clean(CLEANED_ENTRIES))
+    }
+
+    /// The checkpoint of the oldest seal that was not told of yet is complete: stores and folds may drop what had expired
+    /// at its barrier.
+    pub fn completed(&mut self) {
+        self.tables.iter().for_each(|t| t.borrow_mut().completed());
+    }
+
+    /// In a job without checkpoints nothing is ever replayed: stores may drop what has expired by now.
+    pub fn nothing_is_replayed(&self) {
+        for table in &self.tables {
+            let table = table.borrow();
+            if let (Some(expiry), Some(ttl)) = (table.expiry(), table.describe().ttl) {
+                expiry.advance(self.time.horizon(ttl.clock));
+            }
+        }
+    }
+
+    /// By which rules the entries of the states expire, in the order of [`TaskState::describe`].
+    pub fn expiries(&self) -> Vec<Option<Arc<Expiry>>> {
+        self.tables.iter().map(|t| t.borrow().expiry()).collect()
+    }
+
+    /// Live entries that were found expired so far, by state.
+    pub fn expired(&self) -> Vec<(StateName, u64)> {
+        self.tables.iter().map(|t| t.borrow()).map(|t| (t.name().clone(), t.expired())).collect()
+    }
+
+    /// How values that were stored under one time to live become those of another, now; `None` if they are the same.
+    pub fn restamp(&self, stored: Option<TtlDescription>, ours: Option<TtlDescription>) -> Option<Restamp> {
+        Restamp::between(stored, ours, |clock| self.time.horizon(clock))
     }
 
     /// Name and description of each state.

@@ -9,7 +9,14 @@
 //! Times are milliseconds since 1970-01-01, big-endian. The time of the last update is stored, not that of the end, so
 //! that another time to live applies to what is there already.
 
+mod description;
+mod restamp;
+
+pub use description::TtlDescription;
+pub use restamp::Restamp;
+
 use gress_core::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::{
     sync::atomic::{AtomicI64, Ordering::Relaxed},
     time::Duration,
@@ -32,7 +39,8 @@ pub struct Ttl {
 }
 
 /// What makes an entry live on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum TtlUpdate {
     /// Writing it.
     #[default]
@@ -42,7 +50,8 @@ pub enum TtlUpdate {
 }
 
 /// What a read gives of an expired entry that is still there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum TtlVisibility {
     /// Nothing.
     #[default]
@@ -52,7 +61,8 @@ pub enum TtlVisibility {
 }
 
 /// Which time entries expire by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum TtlClock {
     /// The system's clock. A replay after a crash may find entries expired that were not before.
     #[default]

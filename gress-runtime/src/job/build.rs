@@ -10,7 +10,7 @@ use crate::{
 use crossbeam_channel::{Receiver, Sender};
 use gress_core::{Error, JobId, Result, TaskId};
 use gress_state::{
-    BackendFactory, TaskBackend, TaskState,
+    BackendFactory, TaskBackend, TaskState, WallClock,
     checkpoint::{CheckpointStorage, TaskSnapshot},
 };
 use std::{
@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub executor: Arc<dyn Executor>,
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<JobMetrics>,
+    /// The time of day, for entries that expire by it.
+    pub wall_clock: Arc<dyn WallClock>,
     pub coordinator: Sender<ToCoordinator>,
     /// By sink and subtask: digests and counts of committed records that will be emitted again.
     pub to_replay: HashMap<String, BTreeMap<usize, Vec<(u128, u64)>>>,

@@ -2,7 +2,7 @@
 
 use super::{
     Job,
-    launch::{Launch, Running, Started},
+    launch::{Clocks, Launch, Running, Started},
     report::{Outcome, Report},
 };
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
 use crossbeam_channel::Sender;
 use futures::future::{Either, select};
 use gress_core::{Error, Result};
+use gress_state::SystemWallClock;
 use std::{net::SocketAddr, pin::pin, sync::Arc, thread::JoinHandle};
 use tokio::{
     runtime::{Builder, Runtime},
@@ -65,7 +66,8 @@ impl JobHandle {
             endpoint.serve(metrics.clone(), &runtime);
         }
         let executor = BlockingPool::new(runtime.handle().clone());
-        let launch = match Launch::prepare(&job, executor, clock.clone(), metrics)? {
+        let clocks = Clocks { clock: clock.clone(), wall_clock: Arc::new(SystemWallClock) };
+        let launch = match Launch::prepare(&job, executor, clocks, metrics)? {
             Started::AlreadyFinished(report) => return Ok(JobHandle { state: State::Over(Some(report)) }),
             Started::Ready(launch) => *launch,
         };

@@ -10,11 +10,11 @@ use crate::{
     metrics::TaskCounts,
     operator::{Exchange, ProcessOperator, Push, Side, SideChain},
     process::{DeclaredSide, Output, Process, StateScope, Tag},
-    task::{KeyedBody, KeyedOperator, KeyedTask, Task},
+    task::{KeyedBody, KeyedOperator, KeyedTask, Task, Times},
     window::Tumbling,
 };
-use gress_core::{Data, Error, Event, Result};
-use gress_state::{StateKey, TaskBackend, TaskState, memory::MemoryFactory};
+use gress_core::{Data, Error, Event, Result, Timestamp};
+use gress_state::{StateKey, TaskBackend, TaskState, memory::MemoryFactory, ttl::TtlClock};
 use std::{
     any::TypeId,
     cell::RefCell,
@@ -119,7 +119,8 @@ impl<K: StateKey, T: Data> KeyedStream<K, T> {
             let sides = sides.lock().unwrap_or_else(PoisonError::into_inner);
             let sides = sides.iter().map(|attach| attach(build, &declared)).collect::<Result<_>>()?;
             let (out, next) = (Output::new(), node.build(build)?);
-            let operator = ProcessOperator { label: label.clone(), process, state, timers, out, next, sides };
+            let (label, expires) = (label.clone(), state.expires_by(TtlClock::Event));
+            let operator = ProcessOperator { label, process, state, timers, expires, out, next, sides };
             keyed_task(operator, &exchange, build)
         };
         graph.group(name, self.parallelism(), false, Box::new(build));
@@ -139,11 +140,18 @@ pub(crate) fn keyed_task<K: StateKey, T: Data, O: KeyedOperator<K, T> + 'static>
     build: &Build,
 ) -> Result<Box<dyn Task>> {
     let mut sealing = build.sealing();
-    build.restore(&mut sealing, operator.state())?;
+    let (state, clock) = (operator.state(), &build.shared.wall_clock);
+    state.batch_begins(clock.now());
+    let name = format!("{}/watermark", build.task.chain);
+    let restored = build.restored_operator(&name).get(&0).copied().map_or(Timestamp::MIN, Timestamp::from_millis);
+    state.fired(restored);
+    let clock = state.expires_by(TtlClock::Processing).then(|| clock.clone());
+    build.restore(&mut sealing, state)?;
     let inputs = exchange.inputs(build.subtask())?;
     let count = inputs.len();
     let body = Box::new(KeyedBody::new(inputs, operator, build.counts.clone()));
-    Ok(build.metered(Box::new(KeyedTask::new(body, count, sealing, build.mailbox())), false))
+    let task = KeyedTask::new(body, count, sealing, build.mailbox(), Times { name, restored, clock });
+    Ok(build.metered(Box::new(task), false))
 }
 
 type AttachSide = Box<dyn Fn(&Build, &[DeclaredSide]) -> Result<Box<dyn SideChain>> + Send + Sync>;
@@ -177,12 +185,18 @@ impl<O: Data> Processed<O> {
         let mut state = TaskState::new(name, backend, usize::MAX);
         let mut scope = StateScope::new(&mut state, 0);
         make(&mut scope);
-        if !scope.timers.is_empty() && !facts.timed {
+        let (timers, sides) = (scope.timers, scope.sides);
+        if !timers.is_empty() && !facts.timed {
             graph.problem(format!(
                 "the timers of `{name}` at {at} have no event time: add `.event_time(…)` after the source"
             ));
         }
-        let declared = scope.sides.iter().map(|side| (side.name, side.type_id, side.type_name)).collect();
+        if state.expires_by(TtlClock::Event) && !facts.timed {
+            graph.problem(format!(
+                "a state of `{name}` at {at} expires in event time, and there is none: add `.event_time(…)` after the source"
+            ));
+        }
+        let declared = sides.iter().map(|side| (side.name, side.type_id, side.type_name)).collect();
         for problem in state.problems() {
             graph.problem(format!("operator `{name}` at {at}: {problem}"));
         }

@@ -28,7 +28,7 @@ use crate::{
 use crossbeam_channel::{Sender, unbounded};
 use gress_core::{CheckpointId, Error, ErrorKind, Result, TaskId};
 use gress_state::{
-    BackendFactory,
+    BackendFactory, WallClock,
     checkpoint::{
         CheckpointStorage, Collected, Ending, LocalStorage, Manifest, Put, Retention, SourceSnapshot, TaskSnapshot,
         manifest_name, recover,
@@ -55,6 +55,13 @@ pub(crate) struct Launch {
 pub(crate) struct TaskBuild {
     pub group: usize,
     pub build: Build,
+}
+
+/// The clocks of a job.
+pub(crate) struct Clocks {
+    pub clock: Arc<dyn Clock>,
+    /// The time of day.
+    pub wall_clock: Arc<dyn WallClock>,
 }
 
 /// What stays until the job has ended.
@@ -95,7 +102,7 @@ impl Launch {
     pub(crate) fn prepare(
         job: &Job,
         executor: Arc<dyn Executor>,
-        clock: Arc<dyn Clock>,
+        clocks: Clocks,
         metrics: Arc<JobMetrics>,
     ) -> Result<Started> {
         job.check()?;
@@ -118,7 +125,7 @@ impl Launch {
             Ending::Finished => Ok(Started::AlreadyFinished(started.already_finished())),
             _ => {
                 let backend = (factory, parts);
-                let launch = started.into_launch(job, plan, backend, executor, clock, metrics)?;
+                let launch = started.into_launch(job, plan, backend, executor, clocks, metrics)?;
                 Ok(Started::Ready(Box::new(launch)))
             }
         }
@@ -230,7 +237,7 @@ impl Prepared {
         plan: Plan,
         (factory, parts): (Arc<dyn BackendFactory>, Parts),
         executor: Arc<dyn Executor>,
-        clock: Arc<dyn Clock>,
+        Clocks { clock, wall_clock }: Clocks,
         metrics: Arc<JobMetrics>,
     ) -> Result<Launch> {
         let config = &job.graph.config;
@@ -248,6 +255,7 @@ impl Prepared {
             executor: executor.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
+            wall_clock,
             coordinator: to_coordinator.clone(),
             to_replay: self.to_replay,
         });

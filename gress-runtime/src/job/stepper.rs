@@ -2,7 +2,7 @@
 
 use super::{
     Job,
-    launch::{Launch, Started},
+    launch::{Clocks, Launch, Started},
     report::{Outcome, Report},
 };
 use crate::{
@@ -12,7 +12,8 @@ use crate::{
     task::{Step, SteppedExecutor, Task},
     time::Clock,
 };
-use gress_core::{Error, Result};
+use gress_core::{Error, Result, Timestamp};
+use gress_state::WallClock;
 use std::{
     sync::{
         Arc,
@@ -36,6 +37,13 @@ impl Clock for SteppedClock {
     }
 }
 
+/// The day begins with the job.
+impl WallClock for SteppedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis((self.micros.load(Ordering::Relaxed) / 1000) as i64)
+    }
+}
+
 /// A sequence of numbers that a seed decides.
 struct Choices(u64);
 
@@ -54,7 +62,8 @@ impl Choices {
 pub(super) fn run_seeded(job: Job, seed: u64) -> Result<Report> {
     let (clock, executor) = (Arc::new(SteppedClock::default()), Arc::new(SteppedExecutor::default()));
     let metrics = JobMetrics::new(&job.config().name, clock.clone(), Duration::ZERO);
-    let launch = match Launch::prepare(&job, executor.clone(), clock.clone(), metrics)? {
+    let clocks = Clocks { clock: clock.clone(), wall_clock: clock.clone() };
+    let launch = match Launch::prepare(&job, executor.clone(), clocks, metrics)? {
         Started::AlreadyFinished(report) => return Ok(report),
         Started::Ready(launch) => *launch,
     };
@@ -107,7 +116,7 @@ pub(super) fn run_seeded(job: Job, seed: u64) -> Result<Report> {
     Ok(Report {
         outcome,
         progress: metrics.progress(),
-        took: clock.now(),
+        took: Clock::now(&*clock),
         starts: running.starts,
         restored: running.restored,
         refused: running.refused.clone(),

@@ -143,12 +143,13 @@ mod tests {
     use super::*;
     use crate::{
         config::{Backend, Config},
-        job::{Job, Launch, Started},
+        job::{Clocks, Job, Launch, Started},
         sink::Discard,
         source::FromVec,
         task::SteppedExecutor,
     };
     use gress_core::TaskId;
+    use gress_state::SystemWallClock;
     use metrics_exporter_prometheus::PrometheusBuilder;
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -220,7 +221,8 @@ mod tests {
             let counts = numbers.key_by(|n| *n).process("counts", |_| Forgets);
             counts.sink("out", Discard);
             let metrics = JobMetrics::new("job", clock.clone(), Duration::ZERO);
-            let Started::Ready(launch) = Launch::prepare(&job, executor, clock.clone(), metrics).unwrap() else {
+            let clocks = Clocks { clock: clock.clone(), wall_clock: Arc::new(SystemWallClock) };
+            let Started::Ready(launch) = Launch::prepare(&job, executor, clocks, metrics).unwrap() else {
                 panic!("there is something to do")
             };
             let mut tasks = launch.builds.iter().map(|task| (launch.groups[task.group].build)(&task.build).unwrap());

@@ -15,6 +15,8 @@ pub(crate) struct ProcessOperator<K, P, O> {
     pub process: P,
     pub state: TaskState,
     pub timers: TimersOfTask<K>,
+    /// Entries of some state expire in event time: it has to know what time it is.
+    pub expires: bool,
     pub out: Output<O>,
     pub next: Box<dyn Push<O>>,
     pub sides: Vec<Box<dyn SideChain>>,
@@ -33,15 +35,22 @@ impl<K: StateKey, T: Data, P: Process<K, T>> KeyedOperator<K, T> for ProcessOper
     fn on_event(&mut self, Keyed { key, event }: Keyed<K, T>) -> Result<()> {
         place::event_time(event.time);
         self.out.at(event.time, event.watermark());
+        if self.expires {
+            self.state.event_begins(event.watermark(), event.time);
+        }
         self.process.on_event(&key, event, &mut self.out)
     }
 
     fn fire(&mut self, watermark: Timestamp, max: usize) -> Result<Flow> {
         if self.timers.is_empty() {
+            self.state.fired(watermark);
             return Ok(Flow::Done);
         }
         for _ in 0..max {
-            let Some(due) = self.timers.pop_due(watermark)? else { return Ok(Flow::Done) };
+            let Some(due) = self.timers.pop_due(watermark)? else {
+                self.state.fired(watermark);
+                return Ok(Flow::Done);
+            };
             self.on_timer(&due.key, Timer { name: due.name, time: due.time })?;
         }
         Ok(Flow::More)
@@ -87,6 +96,9 @@ impl<K, P, O> ProcessOperator<K, P, O> {
     {
         place::event_time(timer.time);
         self.out.at(timer.time, timer.time.previous());
+        if self.expires {
+            self.state.timer_begins(timer.time);
+        }
         self.process.on_timer(key, timer, &mut self.out)
     }
 }

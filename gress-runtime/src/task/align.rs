@@ -25,9 +25,10 @@ struct Port {
 }
 
 impl Gate {
-    pub(crate) fn new(ports: usize) -> Self {
-        let port = || Port { watermark: Timestamp::MIN, blocked: false, ended: false, closed: false };
-        Gate { ports: (0..ports).map(|_| port()).collect(), watermark: Timestamp::MIN, aligning: None }
+    /// Inputs that have all come to `watermark` before.
+    pub(crate) fn new(ports: usize, watermark: Timestamp) -> Self {
+        let port = || Port { watermark, blocked: false, ended: false, closed: false };
+        Gate { ports: (0..ports).map(|_| port()).collect(), watermark, aligning: None }
     }
 
     /// The least watermark of all inputs.
@@ -98,7 +99,7 @@ mod tests {
     // Conformance case 66.
     #[test]
     fn the_watermark_is_the_least_over_all_inputs() {
-        let mut gate = Gate::new(3);
+        let mut gate = Gate::new(3, Timestamp::MIN);
         let at = Timestamp::from_millis;
         (0..3).for_each(|port| _ = gate.advance(port, at(0)));
         assert!(!gate.advance(0, at(12)));
@@ -116,7 +117,7 @@ mod tests {
     // Conformance case 56.
     #[test]
     fn an_input_that_delivered_the_barrier_waits_for_the_others() {
-        let mut gate = Gate::new(2);
+        let mut gate = Gate::new(2, Timestamp::MIN);
         let one = barrier(1, BarrierKind::Periodic);
         assert_eq!(gate.barrier(0, one).unwrap(), None);
         assert!(!gate.readable(0) && gate.readable(1));
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn an_input_that_ended_still_delivers_barriers_until_the_last() {
-        let mut gate = Gate::new(2);
+        let mut gate = Gate::new(2, Timestamp::MIN);
         assert!(!gate.end(0, false));
         assert!(gate.readable(0));
         assert!(gate.end(1, false));
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_barrier_of_another_checkpoint_is_an_error() {
-        let mut gate = Gate::new(2);
+        let mut gate = Gate::new(2, Timestamp::MIN);
         gate.barrier(0, barrier(1, BarrierKind::Periodic)).unwrap();
         assert!(gate.barrier(1, barrier(2, BarrierKind::Periodic)).is_err());
     }

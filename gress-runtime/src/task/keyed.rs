@@ -7,8 +7,8 @@ use crate::{
 };
 use crossbeam_channel::Receiver;
 use gress_core::{Barrier, Error, Result, Timestamp};
-use gress_state::{Keyed, Reading, StateKey, TaskState};
-use std::sync::Arc;
+use gress_state::{Keyed, Reading, StateKey, TaskState, WallClock, checkpoint::OperatorState};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Events whose state is fetched together, so that their cache misses overlap.
 const LOOK_AHEAD: usize = 32;
@@ -70,12 +70,29 @@ pub(crate) struct KeyedBody<K, T, O> {
     hashes: Vec<u64>,
     port: usize,
     watermark: Timestamp,
+    /// What became due did not fit into a step. A timer that is overdue when it is set waits for the next watermark,
+    /// wherever a packet ends.
+    firing: bool,
 }
 
 impl<K: StateKey, T, O: KeyedOperator<K, T>> KeyedBody<K, T, O> {
     pub(crate) fn new(inputs: Vec<Input<K, T>>, operator: O, counts: Arc<TaskCounts>) -> Self {
-        let (events, hashes) = (Vec::new(), Vec::new());
-        KeyedBody { inputs, operator, counts, events, hashes, port: 0, watermark: Timestamp::MIN }
+        KeyedBody {
+            inputs,
+            operator,
+            counts,
+            events: Vec::new(),
+            hashes: Vec::new(),
+            port: 0,
+            watermark: Timestamp::MIN,
+            firing: false,
+        }
+    }
+
+    fn fire(&mut self, gate: &Gate) -> Result<Flow> {
+        let flow = self.operator.fire(gate.watermark(), FIRE_SLICE)?;
+        self.firing = flow == Flow::More;
+        Ok(flow)
     }
 
     /// Handles events until one of them makes more fire than fits into a step. What is left stays in `events`.
@@ -93,7 +110,7 @@ impl<K: StateKey, T, O: KeyedOperator<K, T>> KeyedBody<K, T, O> {
             }
             handled += 1;
             let moved = stamps_advance && gate.advance(self.port, keyed.event.watermark());
-            if moved && self.operator.fire(gate.watermark(), FIRE_SLICE)? == Flow::More {
+            if moved && self.fire(gate)? == Flow::More {
                 self.events = std::iter::once(keyed).chain(drained).collect();
                 return Ok(Flow::More);
             }
@@ -122,13 +139,12 @@ impl<K: StateKey, T, O: KeyedOperator<K, T>> Body for KeyedBody<K, T, O> {
     fn work(&mut self, gate: &mut Gate) -> Result<Flow> {
         self.operator.enter();
         // What became due in an earlier step and did not fit into it.
-        let mut flow = self.operator.fire(gate.watermark(), FIRE_SLICE)?;
+        let mut flow = if self.firing { self.fire(gate)? } else { Flow::Done };
         if flow == Flow::Done {
             flow = self.handle_events(gate)?;
         }
-        if flow == Flow::Done {
-            gate.advance(self.port, self.watermark);
-            flow = self.operator.fire(gate.watermark(), FIRE_SLICE)?;
+        if flow == Flow::Done && gate.advance(self.port, self.watermark) {
+            flow = self.fire(gate)?;
         }
         self.operator.hand_on()?;
         if flow == Flow::Done {
@@ -180,12 +196,38 @@ pub(crate) struct KeyedTask {
     /// The channels downstream were full.
     output_full: bool,
     shutdown: bool,
+    times: Times,
+}
+
+/// The times that a task's state goes by.
+pub(crate) struct Times {
+    /// The name under which the watermark stands in checkpoints.
+    pub name: String,
+    /// The watermark of the checkpoint that the job goes on from.
+    pub restored: Timestamp,
+    /// The time of day, where entries expire by it: asked once a packet.
+    pub clock: Option<Arc<dyn WallClock>>,
 }
 
 impl KeyedTask {
-    pub(crate) fn new(body: Box<dyn Body>, inputs: usize, sealing: Sealing, mailbox: Receiver<TaskMessage>) -> Self {
-        let gate = Gate::new(inputs);
-        KeyedTask { body, gate, sealing, mailbox, next_port: 0, working: false, output_full: false, shutdown: false }
+    pub(crate) fn new(
+        body: Box<dyn Body>,
+        inputs: usize,
+        sealing: Sealing,
+        mailbox: Receiver<TaskMessage>,
+        times: Times,
+    ) -> Self {
+        KeyedTask {
+            body,
+            gate: Gate::new(inputs, times.restored),
+            sealing,
+            mailbox,
+            next_port: 0,
+            working: false,
+            output_full: false,
+            shutdown: false,
+            times,
+        }
     }
 
     /// `true` if the job has failed and the task must end at once.
@@ -193,7 +235,10 @@ impl KeyedTask {
         while let Ok(message) = self.mailbox.try_recv() {
             match message {
                 TaskMessage::Submitted(completion) => self.sealing.complete(completion)?,
-                TaskMessage::Completed => self.sealing.completed(),
+                TaskMessage::Completed => {
+                    self.body.state().completed();
+                    self.sealing.completed();
+                }
                 TaskMessage::Shutdown => self.shutdown = true,
                 TaskMessage::Abort => return Ok(true),
                 TaskMessage::Trigger(barrier) => {
@@ -207,7 +252,12 @@ impl KeyedTask {
     fn work(&mut self) -> Result<()> {
         self.working = self.body.work(&mut self.gate)? == Flow::More;
         if !self.working {
-            let runs = self.body.state().spill()?;
+            let state = self.body.state();
+            state.clean()?;
+            if !self.sealing.enabled() {
+                state.nothing_is_replayed();
+            }
+            let runs = state.spill()?;
             self.sealing.spilled(runs);
         }
         Ok(())
@@ -223,7 +273,12 @@ impl KeyedTask {
             }
             match self.body.poll(port)? {
                 Polled::Nothing => continue,
-                Polled::Packet => self.work()?,
+                Polled::Packet => {
+                    if let Some(clock) = &self.times.clock {
+                        self.body.state().batch_begins(clock.now());
+                    }
+                    self.work()?;
+                }
                 Polled::Barrier(barrier) => {
                     if let Some(barrier) = self.gate.barrier(port, barrier)? {
                         self.seal(barrier)?;
@@ -246,6 +301,11 @@ impl KeyedTask {
         let since = self.sealing.now();
         let mut seal = ChainSeal::new(barrier);
         self.body.barrier(&mut seal)?;
+        let watermark = self.body.state().watermark();
+        if watermark > Timestamp::MIN {
+            let values = BTreeMap::from([(0, watermark.as_millis())]);
+            seal.operators.push(OperatorState { name: self.times.name.clone(), values });
+        }
         self.sealing.begin(seal, since);
         self.sealing.acknowledge_if_done();
         Ok(())

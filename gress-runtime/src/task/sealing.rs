@@ -22,6 +22,7 @@ use gress_state::{
         Chain, CheckpointStorage, FileNames, OperatorState, PendingTransaction, RunRef, StateSnapshot, TaskSnapshot,
         plan_fold,
     },
+    ttl::Expiry,
 };
 use std::{
     collections::VecDeque,
@@ -96,6 +97,8 @@ impl Submit {
 struct StateRuns {
     name: StateName,
     description: StateDescription,
+    /// When its entries expire, if they do.
+    expiry: Option<Arc<Expiry>>,
     /// Runs of the last checkpoint.
     chain: Chain,
     /// Runs since, in the order in which they hide each other.
@@ -187,13 +190,20 @@ impl Sealing {
                 )));
             }
         }
-        for (name, description) in described {
+        for ((name, description), expiry) in described.into_iter().zip(state.expiries()) {
             let stored = restored.iter().flat_map(|task| &task.states).find(|stored| stored.name == name);
-            let chain = stored.map(|stored| stored.chain.clone()).unwrap_or_default();
-            if let Some(submit) = self.submit.as_ref().filter(|_| !chain.runs.is_empty()) {
-                state.restore(&name, &mut chain.content(submit.storage.as_ref())?)?;
+            let mut chain = stored.map(|stored| stored.chain.clone()).unwrap_or_default();
+            if let (Some(submit), Some(stored)) = (&self.submit, stored.filter(|_| !chain.runs.is_empty())) {
+                let storage = submit.storage.as_ref();
+                if let Some(restamp) = state.restamp(stored.description.ttl, description.ttl) {
+                    // The next checkpoint says that all values are of the new kind: so they are, before anything is read.
+                    let restamp = |stored: &[u8], into: &mut Vec<u8>| restamp.restamp(stored, into);
+                    let rewritten = chain.rewrite(&self.names.next_run(), storage, &restamp);
+                    chain = rewritten.map_err(|e| e.at(format!("state `{name}`")))?;
+                }
+                state.restore(&name, &mut chain.content(storage)?)?;
             }
-            self.states.push(StateRuns { name, description, chain, arriving: VecDeque::new(), folding: false });
+            self.states.push(StateRuns { name, description, expiry, chain, arriving: VecDeque::new(), folding: false });
         }
         Ok(())
     }
@@ -335,9 +345,9 @@ impl Sealing {
             let sizes: Vec<_> = state.chain.runs.iter().map(|run| run.summary.bytes).collect();
             let Some(runs) = plan_fold(&sizes) else { continue };
             state.folding = true;
-            let (chain, name) = (state.chain.clone(), self.names.next_run());
+            let (chain, name, expiry) = (state.chain.clone(), self.names.next_run(), state.expiry.clone());
             submit.work(move |storage| {
-                let outcome = catch_panic(|| chain.fold(runs.clone(), &name, storage));
+                let outcome = catch_panic(|| chain.fold(runs.clone(), &name, storage, expiry.as_deref()));
                 Completion::Folded { state: at, runs, outcome }
             });
         }

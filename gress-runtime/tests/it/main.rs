@@ -5,6 +5,7 @@
 mod determinism;
 mod failure;
 mod graph;
+mod lifetimes;
 mod metrics;
 mod process;
 mod restart;

@@ -1,7 +1,13 @@
 //! The content of one state in a checkpoint: a base and the runs above it, each a file or a few bytes in the manifest.
 
 use super::storage::CheckpointStorage;
-use crate::run::{FileDigest, FileSummary, Merge, RunCursor, RunInput, RunReader, RunWriter, Tombstones, UnsortedRun};
+use crate::{
+    run::{
+        Fate, FileDigest, FileSummary, Mapped, Merge, RunCursor, RunInput, RunReader, RunWriter, Tombstones,
+        UnsortedRun,
+    },
+    ttl::Expiry,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use gress_core::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -132,44 +138,87 @@ impl Chain {
     }
 
     /// Merges some of the runs, which follow each other, into one under the file name `name`. A merge that includes the
-    /// base gives a base. `None` if nothing is left of them.
+    /// base gives a base. What `expiry` gives free is dropped. `None` if nothing is left of them.
     ///
     /// # Errors
     /// Those of the storage, and files that are no runs.
-    pub fn fold(&self, runs: Range<usize>, name: &str, storage: &dyn CheckpointStorage) -> Result<Option<RunRef>> {
-        let tombstones = if runs.start == 0 { Tombstones::Drop } else { Tombstones::Keep };
-        let bytes: u64 = self.runs[runs.clone()].iter().map(|run| run.summary.bytes).sum();
-        let merge = || -> Result<Merge> {
-            let cursors = self.runs[runs.clone()].iter().map(|run| run.cursor(storage)).collect::<Result<_>>()?;
-            Merge::new(cursors, tombstones)
+    pub fn fold(
+        &self,
+        runs: Range<usize>,
+        name: &str,
+        storage: &dyn CheckpointStorage,
+        expiry: Option<&Expiry>,
+    ) -> Result<Option<RunRef>> {
+        let (tombstones, dropped) = match runs.start {
+            0 => (Tombstones::Drop, Fate::Gone),
+            // Older runs may have the key, too.
+            _ => (Tombstones::Keep, Fate::Deleted),
         };
-        if bytes <= INLINE_BYTES_MAX as u64 {
-            let mut writer = RunWriter::new(Vec::new())?;
-            writer.append_all(&mut merge()?)?;
-            return match writer.entries() {
-                0 => Ok(None),
-                _ => RunRef::store_bytes(writer.finish()?.0, name.to_owned(), storage).map(Some),
-            };
-        }
-        let mut written = None;
-        storage.put(name, &mut |into: &mut dyn Write| {
-            let mut writer = RunWriter::new(into)?;
-            writer.append_all(&mut merge()?)?;
-            let entries = writer.entries();
-            written = Some((entries, writer.finish()?.1));
-            Ok(())
+        let runs = &self.runs[runs];
+        write(runs, tombstones, name, storage, &mut |merge, writer| match expiry {
+            None => writer.append_all(merge),
+            Some(expiry) => writer.append_all(&mut Mapped::new(merge, |stored, _| {
+                Ok(if expiry.is_removable(stored) { dropped } else { Fate::Stays })
+            })),
+        })
+    }
+
+    /// The content of the chain as one base under the file name `name`, with the values that `change` appends; where it
+    /// says `false`, the entry is left out.
+    ///
+    /// # Errors
+    /// Those of `change` and of the storage, and files that are no runs.
+    pub fn rewrite(&self, name: &str, storage: &dyn CheckpointStorage, change: Change<'_>) -> Result<Chain> {
+        let base = write(&self.runs, Tombstones::Drop, name, storage, &mut |merge, writer| {
+            let fate =
+                |stored: &[u8], into: &mut Vec<u8>| Ok(if change(stored, into)? { Fate::Changed } else { Fate::Gone });
+            writer.append_all(&mut Mapped::new(merge, fate))
         })?;
-        let (entries, summary) = written.ok_or_else(|| Error::storage("the storage did not write a run"))?;
-        if entries == 0 {
-            storage.delete(name)?;
-            return Ok(None);
-        }
-        Ok(Some(RunRef { content: RunContent::File(name.to_owned()), entries, summary }))
+        Ok(Chain { runs: base.into_iter().collect() })
     }
 
     /// Puts the outcome of [`Chain::fold`] in the place of what was folded.
     pub fn replace(&mut self, folded: Range<usize>, by: Option<RunRef>) {
         self.runs.splice(folded, by);
+    }
+}
+
+/// Appends what becomes of a value; `false` leaves its entry out.
+pub type Change<'a> = &'a dyn Fn(&[u8], &mut Vec<u8>) -> Result<bool>;
+
+/// Appends what becomes of merged runs to a writer.
+type Append<'a> = &'a mut dyn FnMut(&mut Merge, &mut RunWriter<&mut dyn Write>) -> Result<()>;
+
+/// Writes what `append` makes of the merged runs as one run; `None` if nothing is left.
+fn write(
+    runs: &[RunRef],
+    tombstones: Tombstones,
+    name: &str,
+    storage: &dyn CheckpointStorage,
+    append: Append<'_>,
+) -> Result<Option<RunRef>> {
+    let mut written = None;
+    let mut write = |into: &mut dyn Write| -> Result<()> {
+        let cursors = runs.iter().map(|run| run.cursor(storage)).collect::<Result<_>>()?;
+        let mut writer = RunWriter::new(into)?;
+        append(&mut Merge::new(cursors, tombstones)?, &mut writer)?;
+        let entries = writer.entries();
+        written = Some((entries, writer.finish()?.1));
+        Ok(())
+    };
+    if runs.iter().map(|run| run.summary.bytes).sum::<u64>() <= INLINE_BYTES_MAX as u64 {
+        let mut bytes = Vec::new();
+        write(&mut bytes)?;
+        return match written {
+            Some((1.., _)) => RunRef::store_bytes(bytes, name.to_owned(), storage).map(Some),
+            _ => Ok(None),
+        };
+    }
+    storage.put(name, &mut write)?;
+    match written {
+        None => Err(Error::storage("the storage did not write a run")),
+        Some((0, _)) => storage.delete(name).map(|()| None),
+        Some((entries, summary)) => Ok(Some(RunRef { content: RunContent::File(name.to_owned()), entries, summary })),
     }
 }
 
@@ -183,5 +232,84 @@ mod base64_text {
     pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Arc<Vec<u8>>, D::Error> {
         let text = String::deserialize(deserializer)?;
         STANDARD.decode(text).map(Arc::new).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{checkpoint::MemoryStorage, run::RunEntry, ttl::Stamp};
+
+    const STORED: &str = "000001-t-0-0000000001.run";
+
+    fn stamped(updated: i64, len: usize) -> Vec<u8> {
+        let mut value = Vec::new();
+        Stamp::Updated(updated).encode(&mut value);
+        value.resize(value.len() + len, 7);
+        value
+    }
+
+    /// A run of keys and last updates, with values of `len` bytes.
+    fn run(entries: &[(u8, i64)], len: usize) -> RunRef {
+        let mut writer = RunWriter::new(Vec::new()).unwrap();
+        for (key, updated) in entries {
+            writer.append(RunEntry::Put { key: &[*key], value: &stamped(*updated, len) }).unwrap();
+        }
+        let bytes = writer.finish().unwrap().0;
+        RunRef::store_bytes(bytes, "unused".to_owned(), &MemoryStorage::default()).unwrap()
+    }
+
+    fn expiry_at(horizon: i64) -> Expiry {
+        let expiry = Expiry::new(Some(100), 0);
+        expiry.advance(horizon);
+        expiry
+    }
+
+    fn entries(run: &RunRef, storage: &dyn CheckpointStorage) -> Vec<String> {
+        let (mut cursor, mut entries) = (run.cursor(storage).unwrap(), Vec::new());
+        while let Some(entry) = cursor.next().unwrap() {
+            entries.push(match entry {
+                RunEntry::Put { key, .. } => format!("put {key:?}"),
+                RunEntry::Delete { key } => format!("delete {key:?}"),
+                RunEntry::DeleteRange { .. } => "range".to_owned(),
+            });
+        }
+        entries
+    }
+
+    #[test]
+    fn a_fold_drops_what_has_expired_at_the_horizon_and_hides_what_is_below() {
+        let chain = Chain { runs: vec![run(&[(1, 0), (2, 50)], 1), run(&[(2, 60), (3, 0)], 1), run(&[(4, 90)], 1)] };
+        let (storage, expiry) = (MemoryStorage::default(), expiry_at(155));
+        let base = chain.fold(0..3, STORED, &storage, Some(&expiry)).unwrap().unwrap();
+        assert_eq!(entries(&base, &storage), ["put [2]", "put [4]"]);
+        let newer = chain.fold(1..3, STORED, &storage, Some(&expiry)).unwrap().unwrap();
+        assert_eq!(entries(&newer, &storage), ["put [2]", "delete [3]", "put [4]"]);
+        let all = chain.fold(0..3, STORED, &storage, None).unwrap().unwrap();
+        assert_eq!(all.entries, 4);
+        assert_eq!(chain.fold(0..3, STORED, &storage, Some(&expiry_at(1_000))).unwrap(), None);
+    }
+
+    #[test]
+    fn a_chain_is_rewritten_value_by_value_into_one_base_in_the_manifest_or_in_a_file() {
+        for (len, in_file) in [(1, false), (1_500, true)] {
+            let storage = MemoryStorage::default();
+            let chain = Chain { runs: vec![run(&[(1, 0), (2, 0)], len), run(&[(2, 5), (3, 0)], len)] };
+            let strip = |stored: &[u8], into: &mut Vec<u8>| {
+                let (stamp, value) = Stamp::split(stored)?;
+                into.extend_from_slice(value);
+                Ok(stamp == Stamp::Updated(0))
+            };
+            let rewritten = chain.rewrite(STORED, &storage, &strip).unwrap();
+            let [base] = &rewritten.runs[..] else { panic!("one run: {rewritten:?}") };
+            assert_eq!(base.file().is_some(), in_file);
+            base.verify(&storage).unwrap();
+            let mut cursor = base.cursor(&storage).unwrap();
+            let value = vec![7; len];
+            assert_eq!(cursor.next().unwrap(), Some(RunEntry::Put { key: &[1], value: &value }));
+            assert_eq!(cursor.next().unwrap(), Some(RunEntry::Put { key: &[3], value: &value }));
+            assert_eq!(cursor.next().unwrap(), None);
+            assert_eq!(chain.rewrite("another.run", &storage, &|_, _| Ok(false)).unwrap().runs, []);
+        }
     }
 }

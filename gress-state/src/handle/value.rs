@@ -2,7 +2,8 @@
 
 use crate::{
     key::{Key, StateKey, StateValue},
-    table::ValueTable,
+    table::{Found, ValueTable},
+    ttl::Ttl,
 };
 use gress_core::Result;
 use std::{
@@ -31,6 +32,37 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
         ValueState { table }
     }
 
+    /// Entries expire by `ttl`. Said once, where the state is declared:
+    ///
+    /// ```
+    /// # use gress_state::{Ttl, ValueState};
+    /// # use std::time::Duration;
+    /// fn short_lived(state: ValueState<String, u64>) -> ValueState<String, u64> {
+    ///     state.ttl(Ttl::after(Duration::from_secs(60)).in_event_time())
+    /// }
+    /// ```
+    ///
+    /// An expired entry is absent for every call. With [`crate::ttl::TtlVisibility::ReturnExpiredIfNotCleanedUp`] one that
+    /// was not cleaned up yet is there once more: a read gives and removes it; [`ValueState::update`] and the entry API
+    /// find it and keep it, as updated now.
+    ///
+    /// A second time to live, or one that comes after the state was used, is a problem that building the job reports.
+    #[must_use]
+    pub fn ttl(self, ttl: Ttl) -> Self {
+        self.table.borrow_mut().expire_by(ttl);
+        self
+    }
+
+    /// The table, to be changed.
+    #[inline]
+    fn table_mut(&self) -> Result<RefMut<'_, ValueTable<K, V>>> {
+        let mut table = self.table.borrow_mut();
+        if table.live.ages() {
+            table.catch_up()?;
+        }
+        Ok(table)
+    }
+
     /// The value of `key`, borrowed. Drop it, or use [`ValueState::get_cloned`] or [`ValueState::take`], before writing
     /// to the same handle.
     ///
@@ -39,6 +71,10 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
     #[inline]
     pub fn get(&self, key: &Key<K>) -> Result<Option<Read<'_, V>>> {
         let table = self.table.borrow();
+        if table.live.ages() {
+            drop(table);
+            return self.get_aging(key);
+        }
         if let Some(at) = table.live.find(key) {
             table.cold.hit();
             return Ok(Ref::filter_map(table, |t| t.live.value(at)).ok().map(Read::in_table));
@@ -55,18 +91,33 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
     fn get_cold(&self, key: &Key<K>) -> Result<Option<Read<'_, V>>> {
         let found = match self.table.try_borrow_mut() {
             Ok(mut table) => {
-                let ValueTable { live, cold } = &mut *table;
+                let ValueTable { live, cold, .. } = &mut *table;
                 live.find_or_load(key, cold)?
             }
             // A value that was read before is still borrowed from the table, which must not change under it.
             Err(_) => {
                 let table = self.table.borrow();
-                let value = table.live.load(key, &table.cold)?;
-                return Ok(value.map(|value| Read(Held::Apart(Box::new(value)))));
+                let loaded = table.live.load(key, &table.cold)?;
+                return Ok(loaded.map(|loaded| Read(Held::Apart(Box::new(loaded.value)))));
             }
         };
         let Some(at) = found else { return Ok(None) };
         Ok(Ref::filter_map(self.table.borrow(), |t| t.live.value(at)).ok().map(Read::in_table))
+    }
+
+    /// [`ValueState::get`] where entries expire: a read may change the table.
+    #[inline(never)]
+    fn get_aging(&self, key: &Key<K>) -> Result<Option<Read<'_, V>>> {
+        let found = match self.table.try_borrow_mut() {
+            Ok(mut table) => table.read(key)?,
+            // A value that was read before is still borrowed: the change waits until it no longer is.
+            Err(_) => self.table.borrow().read_beside(key)?,
+        };
+        Ok(match found {
+            Found::Nothing => None,
+            Found::In(at) => Ref::filter_map(self.table.borrow(), |t| t.live.value(at)).ok().map(Read::in_table),
+            Found::Apart(value) => Some(Read(Held::Apart(Box::new(value)))),
+        })
     }
 
     /// A clone of the value of `key`, which holds no borrow of the handle.
@@ -86,7 +137,7 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
     /// A value before that the checkpoint under way needs and that cannot be encoded.
     #[inline]
     pub fn set(&mut self, key: &Key<K>, value: V) -> Result<()> {
-        let ValueTable { live, cold } = &mut *self.table.borrow_mut();
+        let ValueTable { live, cold, .. } = &mut *self.table_mut()?;
         live.set(key, value, cold)
     }
 
@@ -96,8 +147,9 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
     /// As [`ValueState::get`] and [`ValueState::set`].
     #[inline]
     pub fn update(&mut self, key: &Key<K>, change: impl FnOnce(&mut V)) -> Result<bool> {
-        let ValueTable { live, cold } = &mut *self.table.borrow_mut();
-        let Some(at) = live.find_or_load(key, cold)? else { return Ok(false) };
+        let mut table = self.table_mut()?;
+        let Some(at) = table.find_to_change(key)? else { return Ok(false) };
+        let ValueTable { live, cold, .. } = &mut *table;
         live.touch(at, cold)?;
         let Some(value) = live.value_mut(at) else { return Ok(false) };
         change(value);
@@ -110,11 +162,10 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
     /// # Errors
     /// As [`ValueState::get`] and [`ValueState::set`].
     pub fn take(&mut self, key: &Key<K>) -> Result<Option<V>> {
-        let ValueTable { live, cold } = &mut *self.table.borrow_mut();
-        match live.find_or_load(key, cold)? {
-            Some(at) => live.remove(at, cold),
-            None => Ok(None),
-        }
+        let mut table = self.table_mut()?;
+        let Some(at) = table.find_to_change(key)? else { return Ok(None) };
+        let ValueTable { live, cold, .. } = &mut *table;
+        live.remove(at, cold)
     }
 
     /// Removes the value of `key`, without reading it from the store.
@@ -122,7 +173,7 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
     /// # Errors
     /// As [`ValueState::set`].
     pub fn remove(&mut self, key: &Key<K>) -> Result<()> {
-        let ValueTable { live, cold } = &mut *self.table.borrow_mut();
+        let ValueTable { live, cold, .. } = &mut *self.table_mut()?;
         match live.find(key) {
             Some(at) => live.remove(at, cold).map(drop),
             None if cold.spilled() => {
@@ -139,10 +190,10 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
     /// As [`ValueState::get`] and [`ValueState::set`].
     #[inline]
     pub fn entry<'a>(&'a mut self, key: &'a Key<K>) -> Result<Entry<'a, K, V>> {
-        let mut table = self.table.borrow_mut();
-        let ValueTable { live, cold } = &mut *table;
-        let at = live.find_or_load(key, cold)?;
+        let mut table = self.table_mut()?;
+        let at = table.find_to_change(key)?;
         if let Some(at) = at {
+            let ValueTable { live, cold, .. } = &mut *table;
             live.touch(at, cold)?;
         }
         Ok(Entry { table, key, at })
@@ -205,6 +256,8 @@ impl<'a, K: StateKey, V: StateValue> Entry<'a, K, V> {
             Some(at) => {
                 if live.value(at).is_none() {
                     live.fill(at, default());
+                } else if live.ages() {
+                    live.keep(at);
                 }
                 at
             }

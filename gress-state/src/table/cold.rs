@@ -7,9 +7,10 @@ use crate::{
     key_layout::{self, hex},
     run::{RunReader, UnsortedRun},
     store::StateStore,
+    task_time::TaskTime,
+    ttl::Expiry,
 };
-use gress_core::{Error, Result, StateName, codec};
-use serde::de::DeserializeOwned;
+use gress_core::{Error, Result, StateName};
 use std::{
     any::type_name,
     cell::{Cell, RefCell},
@@ -32,15 +33,19 @@ impl TaskBackend {
         Rc::new(TaskBackend { factory, directory, open: RefCell::new(None) })
     }
 
-    fn open_store(&self, name: &StateName) -> Result<Box<dyn StateStore>> {
+    fn open_store(&self, name: &StateName, expiry: Option<&Arc<Expiry>>) -> Result<Box<dyn StateStore>> {
+        let open_store = |backend: &dyn StateBackend| match expiry {
+            None => backend.open_store(name),
+            Some(expiry) => backend.open_expiring_store(name, expiry.clone()),
+        };
         let mut open = self.open.borrow_mut();
-        if let Some(backend) = open.as_mut() {
-            return backend.open_store(name);
+        if let Some(backend) = open.as_deref() {
+            return open_store(backend);
         }
         std::fs::create_dir_all(&self.directory)
             .map_err(|e| Error::io("create the directory of the state backend", &self.directory, e))?;
         let backend = self.factory.open(&self.directory)?;
-        let store = backend.open_store(name)?;
+        let store = open_store(&*backend)?;
         *open = Some(backend);
         Ok(store)
     }
@@ -66,6 +71,10 @@ impl TaskBackend {
 #[derive(Debug)]
 pub(crate) struct Cold {
     pub name: StateName,
+    /// When entries of the store expire, if they do.
+    pub expiry: Option<Arc<Expiry>>,
+    /// What time it is, for states whose entries expire.
+    pub time: Rc<TaskTime>,
     backend: Rc<TaskBackend>,
     store: Option<Box<dyn StateStore>>,
     /// What the seal under way has encoded.
@@ -79,9 +88,11 @@ pub(crate) struct Cold {
 }
 
 impl Cold {
-    pub(crate) fn new(name: StateName, backend: Rc<TaskBackend>) -> Self {
+    pub(crate) fn new(name: StateName, backend: Rc<TaskBackend>, time: Rc<TaskTime>) -> Self {
         Cold {
             name,
+            expiry: None,
+            time,
             backend,
             store: None,
             sealed: UnsortedRun::default(),
@@ -127,7 +138,7 @@ impl Cold {
     /// The store, opened if need be.
     pub(crate) fn store_for_spill(&mut self) -> Result<&dyn StateStore> {
         if self.store.is_none() {
-            self.store = Some(self.backend.open_store(&self.name)?);
+            self.store = Some(self.backend.open_store(&self.name, self.expiry.as_ref())?);
         }
         self.store.as_deref().ok_or_else(|| Error::storage("the store was not opened"))
     }
@@ -174,15 +185,19 @@ impl Cold {
         std::mem::take(&mut self.sealed)
     }
 
-    /// The value that the store has under the key that `key` appends; `None` if there is none.
-    pub(crate) fn load<V: DeserializeOwned>(&self, key: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<Option<V>> {
+    /// What `decode` makes of the `V` that the store has under the key that `key` appends; `None` if there is none.
+    pub(crate) fn load<V, R>(
+        &self,
+        key: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+        decode: impl Fn(&[u8]) -> Result<R>,
+    ) -> Result<Option<R>> {
         let Some(store) = self.store.as_deref() else { return Ok(None) };
         self.misses.set(self.misses.get().wrapping_add(1));
         let mut store_key = self.scratch.take();
         store_key.clear();
         key(&mut store_key)?;
         let mut value = None;
-        store.get(&store_key, &mut |bytes| value = Some(codec::decode::<V>(bytes)))?;
+        store.get(&store_key, &mut |bytes| value = Some(decode(bytes)))?;
         let value = value.transpose().map_err(|e| self.undecodable::<V>(&store_key, e));
         self.scratch.replace(store_key);
         value

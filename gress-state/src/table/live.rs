@@ -1,15 +1,21 @@
 //! Live entries: a hash index over a slab of slots. Slots do not move, so lists of dirty slots and the eviction hand
 //! stay valid while the index grows.
 
-use super::{Cold, TableStats, heap::HeapEstimate};
+use super::{
+    Cold, TableStats,
+    aging::{Aged, Aging, Verdict},
+    heap::HeapEstimate,
+};
 use crate::{
     key::{Key, StateKey, StateValue},
     key_layout::{self, WindowPart, hex},
     run::UnsortedRun,
+    task_time::TaskTime,
+    ttl::{Expiry, NEVER, Stamp, Ttl},
 };
-use gress_core::{KeyGroup, Result, StateName, codec};
+use gress_core::{Error, KeyGroup, Result, StateName, codec};
 use hashbrown::HashTable;
-use std::cell::Cell;
+use std::{cell::Cell, rc::Rc, sync::Arc};
 
 /// Live entries of one state and window.
 pub(crate) struct Live<K, V> {
@@ -27,6 +33,8 @@ pub(crate) struct Live<K, V> {
     heap: HeapEstimate,
     /// Key groups that ever held an entry: which ranges a dropped window deletes.
     groups: u128,
+    /// Of a state whose entries expire: their ages.
+    aging: Option<Box<Aging>>,
 }
 
 pub(crate) struct Slot<K, V> {
@@ -68,7 +76,97 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
             hand: 0,
             heap: HeapEstimate::default(),
             groups: 0,
+            aging: None,
         }
+    }
+
+    /// From now on entries expire. Gives the rule to share with the store.
+    pub(crate) fn expire_by(&mut self, ttl: Ttl, time: Rc<TaskTime>) -> Arc<Expiry> {
+        let aging = Aging::new(ttl, time);
+        let expiry = aging.expiry().clone();
+        self.aging = Some(Box::new(aging));
+        expiry
+    }
+
+    /// Whether entries expire.
+    #[inline]
+    pub(crate) fn ages(&self) -> bool {
+        self.aging.is_some()
+    }
+
+    /// By which rule entries expire, if they do.
+    pub(crate) fn ttl(&self) -> Option<Ttl> {
+        self.aging.as_ref().map(|aging| aging.ttl())
+    }
+
+    /// What the entry in slot `at` is to a reader now.
+    pub(crate) fn judge(&self, at: u32) -> Verdict {
+        self.aging.as_ref().map_or(Verdict::Live, |aging| aging.judge(aging.updated(at)))
+    }
+
+    /// What an entry with this last update, which is not live, is to a reader now.
+    pub(crate) fn judge_age(&self, updated: i64) -> Verdict {
+        self.aging.as_ref().map_or(Verdict::Live, |aging| aging.judge(updated))
+    }
+
+    /// The time at which a read renews; meaningless where nothing expires.
+    pub(crate) fn now(&self) -> i64 {
+        self.aging.as_ref().map_or(NEVER, |aging| aging.now())
+    }
+
+    /// The time that no later read is behind, where entries expire.
+    pub(crate) fn horizon(&self) -> Option<i64> {
+        self.aging.as_ref().map(|aging| aging.horizon())
+    }
+
+    /// Counts a look at slot `at` by a call that keeps the value: it lives on if reads renew it, or if it has expired and
+    /// is given all the same. The slot was made ready by [`Live::touch`].
+    pub(crate) fn keep(&mut self, at: u32) {
+        if matches!(self.judge(at), Verdict::Renewed | Verdict::Last) {
+            self.mark(at);
+        }
+    }
+
+    /// Removes slot `at`, which has expired, and gives its value.
+    pub(crate) fn expire(&mut self, at: u32, cold: &mut Cold) -> Result<Option<V>> {
+        let value = self.remove(at, cold)?;
+        self.count_expired();
+        Ok(value)
+    }
+
+    fn count_expired(&mut self) {
+        if let Some(aging) = &mut self.aging {
+            aging.expired += 1;
+        }
+    }
+
+    /// Entries that were found expired so far.
+    pub(crate) fn expired(&self) -> u64 {
+        self.aging.as_ref().map_or(0, |aging| aging.expired)
+    }
+
+    /// Looks at the ages of up to `max` slots, in turn, and removes the entries that no later read finds.
+    pub(crate) fn clean(&mut self, max: usize, cold: &mut Cold) -> Result<()> {
+        let Some(aging) = &mut self.aging else { return Ok(()) };
+        for at in aging.next_unreachable(max) {
+            let there = |slot: &Slot<K, V>| slot.value.is_some();
+            if self.slots[at as usize].as_ref().is_some_and(there) {
+                self.expire(at, cold)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The checkpoint of the oldest seal that was not told of yet is complete.
+    pub(crate) fn completed(&mut self) {
+        if let Some(aging) = &mut self.aging {
+            aging.completed();
+        }
+    }
+
+    /// Whether slot `at` holds anything: a value, or that there is none.
+    pub(crate) fn holds(&self, at: u32) -> bool {
+        self.slots[at as usize].is_some()
     }
 
     /// The slot of `key`, if it is live.
@@ -127,14 +225,28 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     }
 
     /// The value that the store has for `key`, which stays as it is in table and store.
-    pub(crate) fn load(&self, key: &Key<K>, cold: &Cold) -> Result<Option<V>> {
-        cold.load(|into| key_layout::push_store_key(key.group(), self.window, key.value(), into))
+    pub(crate) fn load(&self, key: &Key<K>, cold: &Cold) -> Result<Option<Aged<V>>> {
+        let store_key = |into: &mut Vec<u8>| key_layout::push_store_key(key.group(), self.window, key.value(), into);
+        cold.load::<V, _>(store_key, |stored| self.decode(stored))
+    }
+
+    /// The value in stored bytes.
+    pub(crate) fn decode(&self, stored: &[u8]) -> Result<Aged<V>> {
+        let (updated, bytes) = match self.ages() {
+            true => Aging::split(stored)?,
+            false => (NEVER, stored),
+        };
+        Ok(Aged { value: codec::decode(bytes)?, updated })
     }
 
     /// Puts an entry into the table that is not there yet.
-    pub(crate) fn insert(&mut self, key: K, hash: u64, value: Option<V>, origin: Origin) -> u32 {
+    pub(crate) fn insert(&mut self, key: K, hash: u64, found: Option<Aged<V>>, origin: Origin) -> u32 {
+        let (updated, value) = found.map_or((NEVER, None), |aged| (aged.updated, Some(aged.value)));
         let found = value.is_some();
         let at = self.insert_slot(key, hash, value);
+        if let Some(aging) = &mut self.aging {
+            aging.set(at, updated);
+        }
         if let Some(slot) = &mut self.slots[at as usize] {
             slot.stale = origin == Origin::Checkpoint;
             slot.in_store = origin == Origin::Store && found;
@@ -188,6 +300,9 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     #[inline]
     pub(crate) fn mark(&mut self, at: u32) {
         let epoch = self.epoch;
+        if let Some(aging) = &mut self.aging {
+            aging.update(at);
+        }
         if let Some(slot) = self.slots[at as usize].as_mut()
             && slot.changed_in != epoch
         {
@@ -197,6 +312,14 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
             if self.dirty.len() > 2 * self.slots.len() + 64 {
                 self.thin_out_hints();
             }
+        }
+    }
+
+    /// As [`Live::mark`], for a change that was put off since `updated`.
+    pub(crate) fn mark_updated(&mut self, at: u32, updated: i64) {
+        self.mark(at);
+        if let Some(aging) = &mut self.aging {
+            aging.set(at, updated);
         }
     }
 
@@ -271,6 +394,9 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
             if let Ok(found) = self.index.find_entry(slot.hash, |&other| other == at) {
                 found.remove();
             }
+            if let Some(aging) = &mut self.aging {
+                aging.set(at, NEVER);
+            }
             self.vacant.push(at);
         }
     }
@@ -279,6 +405,9 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
         debug_assert!(self.sealing.is_empty(), "the seal before has ended");
         self.epoch += 1;
         self.sealing = std::mem::take(&mut self.dirty);
+        if let Some(aging) = &mut self.aging {
+            aging.begin_seal();
+        }
     }
 
     /// Encodes up to `max` pending entries and returns how many of `max` are left over; 0 if there may be more to do.
@@ -305,9 +434,14 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
         if slot.changed_in == 0 || slot.changed_in == epoch {
             return Ok(());
         }
-        encode(slot, window, name, sealed)?;
+        let over = self.aging.as_ref().is_some_and(|aging| aging.was_over_at_barrier(at)) && slot.value.is_some();
+        if !over {
+            encode(slot, self.aging.as_deref().map(|aging| aging.updated(at)), window, name, sealed)?;
+        } else if slot.in_checkpoint {
+            encode_delete(slot, window, name, sealed)?;
+        }
         slot.changed_in = 0;
-        slot.in_checkpoint = slot.value.is_some();
+        slot.in_checkpoint = slot.value.is_some() && !over;
         Ok(())
     }
 
@@ -357,10 +491,17 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     ) -> Result<()> {
         self.encode_pending(at, cold)?;
         let Some(slot) = &self.slots[at as usize] else { return Ok(()) };
-        if slot.changed_in != 0 {
-            encode(slot, self.window, &cold.name, unsealed)?;
-        } else if slot.stale {
-            encode(slot, self.window, &cold.name, sealed)?;
+        let into = if slot.changed_in != 0 { unsealed } else { sealed };
+        let behind = slot.in_store || (slot.in_checkpoint && slot.changed_in != 0);
+        if self.aging.as_ref().is_some_and(|aging| aging.is_unreachable(at)) && slot.value.is_some() {
+            // What stands behind it, if anything, is as old or hidden by the delete.
+            if slot.stale && behind {
+                encode_delete(slot, self.window, &cold.name, into)?;
+            }
+            self.count_expired();
+        } else if slot.changed_in != 0 || slot.stale {
+            let updated = self.aging.as_deref().map(|aging| aging.updated(at));
+            encode(slot, updated, self.window, &cold.name, into)?;
         }
         self.free(at);
         Ok(())
@@ -407,7 +548,8 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
 
     /// What one entry takes.
     fn entry_bytes(&self) -> usize {
-        size_of::<Option<Slot<K, V>>>() + size_of::<u32>() + 2 + self.heap.mean::<K, V>()
+        let age = if self.ages() { size_of::<i64>() } else { 0 };
+        size_of::<Option<Slot<K, V>>>() + size_of::<u32>() + 2 + age + self.heap.mean::<K, V>()
     }
 
     /// Adds what this table holds.
@@ -433,22 +575,43 @@ pub(crate) struct Drained<K, V> {
     pub kept: bool,
 }
 
+/// Encodes what a slot says of its key, with the time of its last update where the state's entries expire.
 fn encode<K: StateKey, V: StateValue>(
+    slot: &Slot<K, V>,
+    updated: Option<i64>,
+    window: WindowPart,
+    name: &StateName,
+    into: &mut UnsortedRun,
+) -> Result<()> {
+    let Some(value) = &slot.value else { return encode_delete(slot, window, name, into) };
+    let put = into.put(
+        |into| store_key(slot, window, into),
+        |into| {
+            if let Some(updated) = updated {
+                Stamp::Updated(updated).encode(into);
+            }
+            codec::encode(value, into)
+        },
+    );
+    put.map_err(|error| unencodable(slot, window, name, error))
+}
+
+fn encode_delete<K: StateKey, V: StateValue>(
     slot: &Slot<K, V>,
     window: WindowPart,
     name: &StateName,
     into: &mut UnsortedRun,
 ) -> Result<()> {
-    let group = KeyGroup::of_hash(slot.hash);
-    let key = |into: &mut Vec<u8>| key_layout::push_store_key(group, window, &slot.key, into);
-    let encoded = match &slot.value {
-        Some(value) => into.put(key, |into| codec::encode(value, into)),
-        None => into.delete(key),
-    };
-    encoded.map_err(|error| {
-        let mut store_key = Vec::new();
-        // A key that cannot be encoded is told as far as it goes: its error is the one that is passed on.
-        let _ = key(&mut store_key);
-        error.at(format!("state `{name}`, store key {}", hex(&store_key)))
-    })
+    into.delete(|into| store_key(slot, window, into)).map_err(|error| unencodable(slot, window, name, error))
+}
+
+fn store_key<K: StateKey, V>(slot: &Slot<K, V>, window: WindowPart, into: &mut Vec<u8>) -> Result<()> {
+    key_layout::push_store_key(KeyGroup::of_hash(slot.hash), window, &slot.key, into)
+}
+
+fn unencodable<K: StateKey, V>(slot: &Slot<K, V>, window: WindowPart, name: &StateName, error: Error) -> Error {
+    let mut key = Vec::new();
+    // A key that cannot be encoded is told as far as it goes: its error is the one that is passed on.
+    let _ = store_key(slot, window, &mut key);
+    error.at(format!("state `{name}`, store key {}", hex(&key)))
 }

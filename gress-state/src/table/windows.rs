@@ -206,7 +206,7 @@ impl<K: StateKey, V: StateValue> StateTable for WindowTable<K, V> {
             let live = self.live.entry((end, start)).or_insert_with(|| Live::new(WindowPart::Window(start, end)));
             if memory < budget {
                 let key = self.cold.decode_key::<K>(store_key, parts.encoded_key)?;
-                let value = codec::decode::<V>(bytes).map_err(|e| self.cold.undecodable::<V>(store_key, e))?;
+                let value = live.decode(bytes).map_err(|e| self.cold.undecodable::<V>(store_key, e))?;
                 let before = live.memory_bytes();
                 live.insert(key, parts.hash, Some(value), Origin::Checkpoint);
                 memory += live.memory_bytes().saturating_sub(before);

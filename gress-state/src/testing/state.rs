@@ -7,6 +7,8 @@
 
 mod cache;
 mod errors;
+mod lifetimes;
+mod lifetimes_model;
 mod model;
 mod spy;
 mod task;
@@ -16,6 +18,8 @@ mod windows;
 
 pub use cache::*;
 pub use errors::*;
+pub use lifetimes::*;
+pub use lifetimes_model::random_steps_on_expiring_values_match_a_sorted_map;
 pub use model::{Step, random_steps_match_sorted_maps, steps_match_sorted_maps};
 pub use spy::Spy;
 pub use task::{BUDGETS, Checkpoint, Content, Factory, Seals, Task, everywhere, key};
@@ -53,6 +57,19 @@ pub fn state_conformance(factory: &Factory, model_runs: u64) {
     cache::a_seal_that_was_not_taken_is_not_lost_by_the_next_barrier(factory);
     cache::slots_that_come_and_go_leave_nothing_in_memory(factory);
 
+    lifetimes::a_value_is_there_until_its_time_to_live_has_passed_and_not_a_millisecond_longer(factory);
+    lifetimes::an_expired_value_is_absent_for_every_call(factory);
+    lifetimes::an_expired_value_may_be_given_once_by_the_read_that_removes_it(factory);
+    lifetimes::a_read_renews_a_value_that_has_not_expired_and_revives_none(factory);
+    lifetimes::an_endless_time_to_live_ends_never(factory);
+    lifetimes::the_time_between_checkpoint_and_restore_counts(factory);
+    lifetimes::cleaning_looks_at_all_entries_in_turn_and_removes_the_expired_ones_only(factory);
+    lifetimes::what_has_expired_is_not_written_and_what_was_written_is_deleted(factory);
+    lifetimes::a_checkpoint_holds_what_had_not_expired_at_its_barrier(factory);
+    lifetimes::an_old_expiry_never_removes_a_fresh_value(factory);
+    lifetimes::a_store_removes_what_expired_before_the_last_complete_checkpoint_and_nothing_else(factory);
+    lifetimes::a_time_to_live_is_given_once_before_any_use_and_is_longer_than_nothing(factory);
+
     windows::windows_fire_by_end_then_start_with_all_their_keys(factory);
     windows::a_window_fires_what_lies_in_the_table_in_the_store_and_in_both(factory);
     windows::a_fired_window_leaves_nothing_in_store_or_checkpoint(factory);
@@ -71,10 +88,12 @@ pub fn state_conformance(factory: &Factory, model_runs: u64) {
     timers::a_timer_that_comes_and_goes_between_two_seals_leaves_no_trace(factory);
 
     errors::a_value_that_does_not_decode_is_told_and_changes_nothing(factory);
+    errors::an_expiring_value_that_does_not_decode_is_told(factory);
     errors::a_value_that_does_not_encode_fails_the_seal_and_is_not_forgotten(factory);
     errors::a_value_that_does_not_encode_fails_the_spill_and_nothing_is_lost(factory);
     errors::a_window_whose_content_does_not_encode_stays_open(factory);
     errors::an_accumulator_that_does_not_decode_is_told_when_its_window_fires(factory);
 
     random_steps_match_sorted_maps(factory, model_runs);
+    random_steps_on_expiring_values_match_a_sorted_map(factory, model_runs);
 }

@@ -36,7 +36,7 @@ impl Corruptible for CheckpointsOfATask {
             }
             if number == 3 {
                 for chain in &mut chains {
-                    let folded = chain.fold(0..chain.runs.len(), &names.next_run(), &storage)?;
+                    let folded = chain.fold(0..chain.runs.len(), &names.next_run(), &storage, None)?;
                     chain.replace(0..chain.runs.len(), folded);
                 }
             }

@@ -2,10 +2,14 @@
 
 #![expect(missing_docs, reason = "each check is named by the sentence that it proves")]
 
-use super::task::{Factory, Task, key};
-use crate::ValueState;
+use super::{
+    spy::Spy,
+    task::{Factory, Task, key},
+};
+use crate::{Ttl, ValueState};
 use gress_core::{Error, Result, Timestamp, ordered};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::time::Duration;
 
 /// A number that cannot be written if it is 13, and not be read if it is 7.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,6 +74,32 @@ pub fn a_value_that_does_not_decode_is_told_and_changes_nothing(factory: &Factor
         assert_eq!(state.get_cloned(&k)?, Some(Fickle(1)));
         state.remove(&k)?;
         assert_eq!(task.seal()?.content("n")?.len(), 2);
+        Ok(())
+    };
+    check().expect("no other call fails");
+}
+
+pub fn an_expiring_value_that_does_not_decode_is_told(factory: &Factory) {
+    let check = || -> Result<()> {
+        let spy = Spy::new(factory);
+        let mut task = Task::by_hand(&(spy.clone() as Factory), 0);
+        let ttl = Ttl::after(Duration::from_millis(100)).renewed_by_reads();
+        let mut state: ValueState<u32, Fickle> = task.state.value("n").ttl(ttl);
+        task.state.batch_begins(Timestamp::from_millis(0));
+        for k in [7, 8] {
+            state.set(&key::<u32>(k), Fickle(k))?;
+        }
+        task.spill()?;
+        let k = key::<u32>(7_u32);
+        let errors = [state.get(&k).err(), state.update(&k, |_| ()).err(), state.take(&k).err(), state.entry(&k).err()];
+        errors.iter().for_each(|error| assert_tells(error.as_ref().expect("7 is not read"), "n", &[], 7));
+        // A value that no stamp begins.
+        let mut store_key = Vec::new();
+        crate::key_layout::push_store_key(key::<u32>(8_u32).group(), Default::default(), &8_u32, &mut store_key)?;
+        spy.put("n", &store_key, &[0xff])?;
+        let error = state.get(&key::<u32>(8_u32)).err().expect("it is damaged");
+        assert_tells(&error, "n", &[], 8);
+        assert!(error.to_string().contains("a stamp of its time to live"), "{error}");
         Ok(())
     };
     check().expect("no other call fails");

@@ -80,7 +80,7 @@ impl Model {
 }
 
 /// The bytes that the documented layout gives a key.
-fn store_key(times: &[i64], of: u32) -> Vec<u8> {
+pub(super) fn store_key(times: &[i64], of: u32) -> Vec<u8> {
     let mut bytes = key::<u32>(of).group().0.to_be_bytes().to_vec();
     times.iter().for_each(|time| bytes.extend_from_slice(&((*time as u64) ^ (1 << 63)).to_be_bytes()));
     ordered::encode(&of, &mut bytes).expect("a number can be encoded");

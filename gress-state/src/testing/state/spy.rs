@@ -3,7 +3,7 @@
 use super::task::{Content, Factory};
 use crate::{
     backend::{BackendFactory, BackendStats, CheckpointFile, Reading, StateBackend},
-    run::{RunCursor, RunEntry},
+    run::{RunCursor, RunEntry, RunReader, UnsortedRun},
     store::{EachRow, KeyRange, StateStore},
     ttl::Expiry,
 };
@@ -68,6 +68,30 @@ impl Spy {
         let backend = Arc::new(Mutex::new(backend));
         *self.seen.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(backend.clone());
         Box::new(SpiedBackend { backend, seen: self.seen.clone() })
+    }
+
+    /// Compacts the last backend that was opened.
+    pub fn compact(&self) -> Result<()> {
+        match self.backend() {
+            None => Ok(()),
+            Some(backend) => backend.lock().unwrap_or_else(PoisonError::into_inner).compact(),
+        }
+    }
+
+    /// Puts an entry into a store of the last backend that was opened, past the task.
+    pub fn put(&self, state: &str, key: &[u8], value: &[u8]) -> Result<()> {
+        let Some(backend) = self.backend() else { return Ok(()) };
+        let store = backend.lock().unwrap_or_else(PoisonError::into_inner).open_store(&StateName::new("op", state))?;
+        let mut run = UnsortedRun::default();
+        let append = |bytes: &[u8]| {
+            let bytes = bytes.to_vec();
+            move |into: &mut Vec<u8>| {
+                into.extend(bytes);
+                Ok(())
+            }
+        };
+        run.put(append(key), append(value))?;
+        store.apply_run(&mut RunReader::from_bytes(run.into_bytes()?)?)
     }
 
     /// What the last backend that was opened holds of a state.

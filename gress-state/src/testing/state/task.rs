@@ -82,8 +82,9 @@ impl Task {
         &mut self.runs
     }
 
-    /// Spills what exceeds the budget; gives how many runs that added to the next checkpoint.
+    /// Cleans, and spills what exceeds the budget; gives how many runs that added to the next checkpoint.
     pub fn spill(&mut self) -> Result<usize> {
+        self.state.clean()?;
         let spilled = self.state.spill()?;
         let runs = self.runs();
         let count = spilled.len();
@@ -124,6 +125,7 @@ impl Task {
             }
             checkpoint.states.push((name, runs[..len].iter().flatten().cloned().collect()));
         }
+        self.state.completed();
         self.last = checkpoint.clone();
         Ok(checkpoint)
     }

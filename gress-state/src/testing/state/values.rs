@@ -83,7 +83,8 @@ pub fn a_name_used_twice_is_a_problem_that_tells_both_types(factory: &Factory) {
     let mut task = Task::by_hand(factory, usize::MAX);
     let _one: ValueState<u32, u64> = task.state.value("n");
     let _two = task.state.windows::<String, bool>("n");
-    let [problem] = task.state.problems() else { panic!("one problem: {:?}", task.state.problems()) };
+    let problems = task.state.problems();
+    let [problem] = &problems[..] else { panic!("one problem: {problems:?}") };
     for part in ["`op/n`", "Value", "`u64`", "Window", "`bool`"] {
         assert!(problem.contains(part), "{problem}");
     }
