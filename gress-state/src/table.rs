@@ -70,6 +70,9 @@ pub trait StateTable {
     /// The checkpoint of the oldest seal that was not told of yet is complete: no restore goes back behind its barrier.
     fn completed(&mut self) {}
 
+    /// The store may drop what no later read finds.
+    fn nothing_is_replayed(&self) {}
+
     /// Live entries that were found expired so far.
     fn expired(&self) -> u64 {
         0

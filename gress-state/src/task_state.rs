@@ -125,12 +125,7 @@ impl TaskState {
 
     /// In a job without checkpoints nothing is ever replayed: stores may drop what has expired by now.
     pub fn nothing_is_replayed(&self) {
-        for table in &self.tables {
-            let table = table.borrow();
-            if let (Some(expiry), Some(ttl)) = (table.expiry(), table.describe().ttl) {
-                expiry.advance(self.time.horizon(ttl.clock));
-            }
-        }
+        self.tables.iter().for_each(|t| t.borrow().nothing_is_replayed());
     }
 
     /// By which rules the entries of the states expire, in the order of [`TaskState::describe`].

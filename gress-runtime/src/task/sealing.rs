@@ -198,7 +198,7 @@ impl Sealing {
                 if let Some(restamp) = state.restamp(stored.description.ttl, description.ttl) {
                     // The next checkpoint says that all values are of the new kind: so they are, before anything is read.
                     let restamp = |stored: &[u8], into: &mut Vec<u8>| restamp.restamp(stored, into);
-                    let rewritten = chain.rewrite(&self.names.next_run(), storage, &restamp);
+                    let rewritten = chain.rewrite(&self.names.next_run(), storage, restamp);
                     chain = rewritten.map_err(|e| e.at(format!("state `{name}`")))?;
                 }
                 state.restore(&name, &mut chain.content(storage)?)?;

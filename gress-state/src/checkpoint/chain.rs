@@ -168,7 +168,12 @@ impl Chain {
     ///
     /// # Errors
     /// Those of `change` and of the storage, and files that are no runs.
-    pub fn rewrite(&self, name: &str, storage: &dyn CheckpointStorage, change: Change<'_>) -> Result<Chain> {
+    pub fn rewrite(
+        &self,
+        name: &str,
+        storage: &dyn CheckpointStorage,
+        change: impl Fn(&[u8], &mut Vec<u8>) -> Result<bool>,
+    ) -> Result<Chain> {
         let base = write(&self.runs, Tombstones::Drop, name, storage, &mut |merge, writer| {
             let fate =
                 |stored: &[u8], into: &mut Vec<u8>| Ok(if change(stored, into)? { Fate::Changed } else { Fate::Gone });
@@ -182,9 +187,6 @@ impl Chain {
         self.runs.splice(folded, by);
     }
 }
-
-/// Appends what becomes of a value; `false` leaves its entry out.
-pub type Change<'a> = &'a dyn Fn(&[u8], &mut Vec<u8>) -> Result<bool>;
 
 /// Appends what becomes of merged runs to a writer.
 type Append<'a> = &'a mut dyn FnMut(&mut Merge, &mut RunWriter<&mut dyn Write>) -> Result<()>;
@@ -300,7 +302,7 @@ mod tests {
                 into.extend_from_slice(value);
                 Ok(stamp == Stamp::Updated(0))
             };
-            let rewritten = chain.rewrite(STORED, &storage, &strip).unwrap();
+            let rewritten = chain.rewrite(STORED, &storage, strip).unwrap();
             let [base] = &rewritten.runs[..] else { panic!("one run: {rewritten:?}") };
             assert_eq!(base.file().is_some(), in_file);
             base.verify(&storage).unwrap();
@@ -309,7 +311,7 @@ mod tests {
             assert_eq!(cursor.next().unwrap(), Some(RunEntry::Put { key: &[1], value: &value }));
             assert_eq!(cursor.next().unwrap(), Some(RunEntry::Put { key: &[3], value: &value }));
             assert_eq!(cursor.next().unwrap(), None);
-            assert_eq!(chain.rewrite("another.run", &storage, &|_, _| Ok(false)).unwrap().runs, []);
+            assert_eq!(chain.rewrite("another.run", &storage, |_, _| Ok(false)).unwrap().runs, []);
         }
     }
 }

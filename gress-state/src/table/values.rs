@@ -190,6 +190,12 @@ impl<K: StateKey, V: StateValue> StateTable for ValueTable<K, V> {
         self.live.completed();
     }
 
+    fn nothing_is_replayed(&self) {
+        if let Some((expiry, horizon)) = self.cold.expiry.as_ref().zip(self.live.horizon()) {
+            expiry.advance(horizon);
+        }
+    }
+
     fn expired(&self) -> u64 {
         self.live.expired()
     }
