@@ -53,16 +53,6 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
         self
     }
 
-    /// The table, to be changed.
-    #[inline]
-    fn table_mut(&self) -> Result<RefMut<'_, ValueTable<K, V>>> {
-        let mut table = self.table.borrow_mut();
-        if table.live.ages() {
-            table.catch_up()?;
-        }
-        Ok(table)
-    }
-
     /// The value of `key`, borrowed. Drop it, or use [`ValueState::get_cloned`] or [`ValueState::take`], before writing
     /// to the same handle.
     ///
@@ -137,7 +127,11 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
     /// A value before that the checkpoint under way needs and that cannot be encoded.
     #[inline]
     pub fn set(&mut self, key: &Key<K>, value: V) -> Result<()> {
-        let ValueTable { live, cold, .. } = &mut *self.table_mut()?;
+        let mut table = self.table.borrow_mut();
+        if table.live.ages() {
+            table.catch_up()?;
+        }
+        let ValueTable { live, cold, .. } = &mut *table;
         live.set(key, value, cold)
     }
 
@@ -147,7 +141,7 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
     /// As [`ValueState::get`] and [`ValueState::set`].
     #[inline]
     pub fn update(&mut self, key: &Key<K>, change: impl FnOnce(&mut V)) -> Result<bool> {
-        let mut table = self.table_mut()?;
+        let mut table = self.table.borrow_mut();
         let Some(at) = table.find_to_change(key)? else { return Ok(false) };
         let ValueTable { live, cold, .. } = &mut *table;
         live.touch(at, cold)?;
@@ -162,7 +156,7 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
     /// # Errors
     /// As [`ValueState::get`] and [`ValueState::set`].
     pub fn take(&mut self, key: &Key<K>) -> Result<Option<V>> {
-        let mut table = self.table_mut()?;
+        let mut table = self.table.borrow_mut();
         let Some(at) = table.find_to_change(key)? else { return Ok(None) };
         let ValueTable { live, cold, .. } = &mut *table;
         live.remove(at, cold)
@@ -173,7 +167,11 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
     /// # Errors
     /// As [`ValueState::set`].
     pub fn remove(&mut self, key: &Key<K>) -> Result<()> {
-        let ValueTable { live, cold, .. } = &mut *self.table_mut()?;
+        let mut table = self.table.borrow_mut();
+        if table.live.ages() {
+            table.catch_up()?;
+        }
+        let ValueTable { live, cold, .. } = &mut *table;
         match live.find(key) {
             Some(at) => live.remove(at, cold).map(drop),
             None if cold.spilled() => {
@@ -190,7 +188,7 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
     /// As [`ValueState::get`] and [`ValueState::set`].
     #[inline]
     pub fn entry<'a>(&'a mut self, key: &'a Key<K>) -> Result<Entry<'a, K, V>> {
-        let mut table = self.table_mut()?;
+        let mut table = self.table.borrow_mut();
         let at = table.find_to_change(key)?;
         if let Some(at) = at {
             let ValueTable { live, cold, .. } = &mut *table;

@@ -121,6 +121,7 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
 
     /// Counts a look at slot `at` by a call that keeps the value: it lives on if reads renew it, or if it has expired and
     /// is given all the same. The slot was made ready by [`Live::touch`].
+    #[cold]
     pub(crate) fn keep(&mut self, at: u32) {
         if matches!(self.judge(at), Verdict::Renewed | Verdict::Last) {
             self.mark(at);
@@ -299,10 +300,10 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     /// Marks slot `at` as changed. It was made ready by [`Live::touch`].
     #[inline]
     pub(crate) fn mark(&mut self, at: u32) {
-        let epoch = self.epoch;
-        if let Some(aging) = &mut self.aging {
-            aging.update(at);
+        if self.ages() {
+            self.mark_age(at);
         }
+        let epoch = self.epoch;
         if let Some(slot) = self.slots[at as usize].as_mut()
             && slot.changed_in != epoch
         {
@@ -312,6 +313,14 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
             if self.dirty.len() > 2 * self.slots.len() + 64 {
                 self.thin_out_hints();
             }
+        }
+    }
+
+    /// What lies off the path of states that do not expire is kept off it.
+    #[cold]
+    fn mark_age(&mut self, at: u32) {
+        if let Some(aging) = &mut self.aging {
+            aging.update(at);
         }
     }
 

@@ -70,6 +70,7 @@ impl<K: StateKey, V: StateValue> ValueTable<K, V> {
     }
 
     /// Makes the changes that reads had to put off. Called before the table changes in any other way.
+    #[cold]
     pub(crate) fn catch_up(&mut self) -> Result<()> {
         if let Some(problem) = &self.problem {
             return Err(Error::refused(problem.clone()));
@@ -93,14 +94,16 @@ impl<K: StateKey, V: StateValue> ValueTable<K, V> {
     /// still give it.
     #[inline]
     pub(crate) fn find_to_change(&mut self, key: &Key<K>) -> Result<Option<u32>> {
-        match self.live.find_or_load(key, &mut self.cold)? {
-            Some(at) if self.live.ages() => self.unless_gone(at),
-            found => Ok(found),
+        match self.live.ages() {
+            false => self.live.find_or_load(key, &mut self.cold),
+            true => self.find_unless_gone(key),
         }
     }
 
-    #[inline(never)]
-    fn unless_gone(&mut self, at: u32) -> Result<Option<u32>> {
+    #[cold]
+    fn find_unless_gone(&mut self, key: &Key<K>) -> Result<Option<u32>> {
+        self.catch_up()?;
+        let Some(at) = self.live.find_or_load(key, &mut self.cold)? else { return Ok(None) };
         if self.live.value(at).is_some() && self.live.judge(at) == Verdict::Gone {
             self.live.expire(at, &mut self.cold)?;
         }
