@@ -24,7 +24,9 @@ mod scratch;
 pub mod state;
 
 pub use conformance::backend_conformance;
-pub use corruption::{CheckpointsOfATask, Corruptible, Figures, Opened, Version, corrupt};
+pub use corruption::{
+    CheckpointOfKeyValues, CheckpointsOfATask, Corruptible, Figures, Opened, SnapshotOfKeyValues, Version, corrupt,
+};
 pub use entries::{Entries, Entry};
 pub use lifecycle::*;
 pub use model::*;

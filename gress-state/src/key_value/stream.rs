@@ -9,7 +9,11 @@
 //! Integers are little-endian. Content 1 is puts of a key-value state, keys ascending over all parts, each value behind
 //! its [`crate::ttl::Stamp`].
 
-use crate::run::{RunCursor, RunEntry, RunReader, RunWriter};
+use super::limits::{check_key, check_value};
+use crate::{
+    run::{RunCursor, RunEntry, RunReader, RunWriter},
+    ttl::Stamp,
+};
 use gress_core::{Error, Result};
 use std::io::{ErrorKind as Io, Read, Write};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
@@ -166,6 +170,13 @@ fn damaged(what: String) -> Error {
     Error::damaged(format!("the snapshot {what}"))
 }
 
+/// Refuses what no state has written: the next restore would leave an entry with a longer key behind, and a value without
+/// a stamp could not be read.
+fn check_entry(key: &[u8], stored: &[u8]) -> Result<()> {
+    let check = || check_key(key).and_then(|()| check_value(Stamp::split(stored)?.1));
+    check().map_err(|reason| damaged(format!("holds an entry that no state can have: {reason}")))
+}
+
 /// Reads a snapshot as one run. Whoever has seen its end has read the whole stream, as it was written.
 pub(super) struct SnapshotReader<R> {
     from: Digested<R>,
@@ -242,7 +253,8 @@ impl<R: Read> SnapshotReader<R> {
                 return Ok(false);
             }
             match self.part.as_mut().map(RunReader::peek).transpose()?.flatten() {
-                Some(RunEntry::Put { key, .. }) => {
+                Some(RunEntry::Put { key, value }) => {
+                    check_entry(key, value)?;
                     if self.last_key.as_deref().is_some_and(|last| key <= last) {
                         return Err(damaged("has keys that do not ascend".into()));
                     }
@@ -266,5 +278,40 @@ impl<R: Read> RunCursor for SnapshotReader<R> {
             true => self.part.as_mut().map_or(Ok(None), RunReader::next),
             false => Ok(None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{key_value::KEY_BYTES_MAX, memory::MemoryBackend};
+    use gress_core::ErrorKind;
+
+    fn refused(key: &[u8], stored: &[u8]) -> String {
+        let mut stream = Vec::new();
+        let mut writer = SnapshotWriter::new(&mut stream).unwrap();
+        writer.put(b"", b"\x00whole").unwrap();
+        writer.put(key, stored).unwrap();
+        writer.finish().unwrap();
+        let state = MemoryBackend::open().unwrap();
+        state.put(b"before", b"value").unwrap();
+        let error = state.restore(&*stream).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        assert_eq!(state.get(b"before").unwrap(), Some(b"value".to_vec()), "nothing has changed");
+        assert!(!state.contains_key(b"").unwrap(), "nothing has changed");
+        error.to_string()
+    }
+
+    #[test]
+    fn a_snapshot_with_a_value_without_a_stamp_is_refused_as_a_whole() {
+        for stored in [&b""[..], b"\x03value", b"\x01\x00"] {
+            assert!(refused(b"key", stored).contains("does not begin with a stamp"), "{stored:?}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_with_a_key_beyond_the_limit_is_refused_as_a_whole() {
+        let text = refused(&[0xff; KEY_BYTES_MAX + 1], b"\x00value");
+        assert!(text.contains("a key has 65537 bytes; valid are 0 to 65536"), "{text}");
     }
 }

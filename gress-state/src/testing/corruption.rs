@@ -8,12 +8,15 @@
 //! ```
 //!
 //! A format whose files may be damaged implements [`Corruptible`] and asserts [`Figures::assert_sound`] on what [`corrupt`]
-//! gives. [`CheckpointsOfATask`] does so for checkpoints.
+//! gives. [`CheckpointsOfATask`] does so for checkpoints of a job, [`SnapshotOfKeyValues`] and [`CheckpointOfKeyValues`] for
+//! what a key-value state writes.
 
 mod checkpoints;
+mod key_values;
 mod kind;
 
 pub use checkpoints::CheckpointsOfATask;
+pub use key_values::{CheckpointOfKeyValues, SnapshotOfKeyValues};
 
 use super::{Random, Scratch};
 use gress_core::Result;
@@ -25,7 +28,7 @@ use std::{
     path::Path,
 };
 
-/// Something that lies in files of one directory.
+/// Something that lies in files of one directory and of those in it.
 pub trait Corruptible {
     /// Writes it into an empty directory, and tells what can be opened there: the newest version first.
     ///
@@ -45,7 +48,7 @@ pub trait Corruptible {
 pub struct Version {
     /// The file without which this version does not exist: nobody can miss it.
     pub mark: Option<String>,
-    /// All files that it consists of, the mark included.
+    /// All files that it consists of, the mark included, by their paths below the directory.
     pub files: BTreeSet<String>,
     /// What it holds, in any form that differs where the content does.
     pub content: Vec<u8>,
@@ -161,14 +164,20 @@ fn judge(versions: &[Version], changed: &[&str], removed: &[&str], opened: Resul
     }
 }
 
-/// The files of a directory.
+/// The files of a directory and of those in it, by their paths below it.
 fn read(directory: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(directory).expect("the directory can be read").map(|entry| entry.expect("an entry"));
-    let files = entries.filter(|entry| entry.path().is_file()).map(|entry| {
-        let content = fs::read(entry.path()).expect("the file can be read");
-        (entry.file_name().into_string().expect("names are UTF-8"), content)
-    });
-    files.collect()
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(directory).expect("the directory can be read") {
+        let entry = entry.expect("an entry");
+        let name = entry.file_name().into_string().expect("names are UTF-8");
+        match entry.path().is_dir() {
+            true => {
+                files.extend(read(&entry.path()).into_iter().map(|(below, file)| (format!("{name}/{below}"), file)))
+            }
+            false => drop(files.insert(name, fs::read(entry.path()).expect("the file can be read"))),
+        }
+    }
+    files
 }
 
 #[cfg(test)]
