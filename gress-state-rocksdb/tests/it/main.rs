@@ -1,6 +1,7 @@
-//! The RocksDB backend from outside: conformance, presets, filters, sharing, closing.
+//! The RocksDB backend from outside: conformance, corrupted files, presets, filters, sharing, closing.
 
 mod conformance;
+mod corruption;
 mod filter;
 mod key_value;
 mod lifecycle;
