@@ -6,7 +6,8 @@ use gress_state_rocksdb::RocksDbFactory;
 
 #[test]
 fn a_thousand_corruptions_of_key_value_checkpoints_are_named_or_do_no_harm() {
-    let factory = RocksDbFactory::for_key_values(config(&[("write_buffer_size", "1MiB")])).expect("the config is valid");
+    let factory =
+        RocksDbFactory::for_key_values(config(&[("write_buffer_size", "1MiB")])).expect("the config is valid");
     let figures = corrupt(&CheckpointOfKeyValues { factory: &factory }, 0..1_000);
     println!("key-value checkpoints of RocksDB: {figures}");
     figures.assert_sound();
