@@ -102,13 +102,8 @@ fn sync(directory: &Path) -> Result<()> {
 /// may open.
 pub(super) fn verify(directory: &Path, kind: &str) -> Result<PathBuf> {
     let path = directory.join(MANIFEST);
-    let bytes = fs::read(&path).map_err(|e| match e.kind() {
-        Io::NotFound => {
-            Error::damaged(format!("`{}` holds no checkpoint: `{MANIFEST}` is missing", directory.display()))
-        }
-        _ => Error::io("read", &path, e),
-    })?;
-    let manifest: Manifest = FRAME.read(&bytes).map_err(|e| e.at(format!("`{}`", path.display())))?;
+    let manifest: Manifest =
+        FRAME.read(&read_manifest(directory, &path)?).map_err(|e| e.at(format!("`{}`", path.display())))?;
     if manifest.backend != kind {
         let (directory, wrote) = (directory.display(), manifest.backend);
         return Err(Error::refused(format!(
@@ -120,6 +115,18 @@ pub(super) fn verify(directory: &Path, kind: &str) -> Result<PathBuf> {
     check_names(&data, &manifest.files)?;
     manifest.files.iter().try_for_each(|(name, expected)| check_file(&data.join(name), expected))?;
     Ok(data)
+}
+
+/// The manifest's bytes. It has to be a file: a link may lead out of the checkpoint, and a pipe is never read to its end.
+fn read_manifest(directory: &Path, path: &Path) -> Result<Vec<u8>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => fs::read(path).map_err(|e| Error::io("read", path, e)),
+        Ok(_) => Err(Error::damaged(format!("`{}` is no regular file", path.display()))),
+        Err(e) if e.kind() == Io::NotFound => {
+            Err(Error::damaged(format!("`{}` holds no checkpoint: `{MANIFEST}` is missing", directory.display())))
+        }
+        Err(e) => Err(Error::io("look at", path, e)),
+    }
 }
 
 /// Refuses to open `checkpoint` among other files.
@@ -170,5 +177,31 @@ fn check_file(path: &Path, expected: &FileSummary) -> Result<()> {
             expected.bytes,
             expected.digest
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{KeyValueOptions, memory::MemoryBackend};
+    use gress_core::ErrorKind;
+
+    #[test]
+    fn a_manifest_that_is_a_link_or_a_directory_is_damage_and_is_not_followed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (checkpoint, moved) = (scratch.path().join("checkpoint"), scratch.path().join("moved"));
+        MemoryBackend::open().unwrap().create_checkpoint(&checkpoint).unwrap();
+        let manifest = checkpoint.join(MANIFEST);
+        fs::rename(&manifest, &moved).unwrap();
+        let refused = || {
+            let error = MemoryBackend::open_checkpoint(&checkpoint, KeyValueOptions::default()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Damaged);
+            assert!(error.to_string().contains("checkpoint.json` is no regular file"), "{error}");
+        };
+        std::os::unix::fs::symlink(&moved, &manifest).unwrap();
+        refused();
+        fs::remove_file(&manifest).unwrap();
+        fs::create_dir(&manifest).unwrap();
+        refused();
     }
 }
