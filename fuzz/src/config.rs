@@ -25,11 +25,11 @@ pub fn check(input: &[u8]) {
         match Config::load(Some(&path), variables, &[]) {
             Err(error) => assert_eq!(error.kind(), ErrorKind::Config, "{error}"),
             Ok(config) => {
-                let explained = config.explain().iter().map(|setting| format!("{setting}\n")).collect::<String>();
+                let explained = config.settings().iter().map(|setting| format!("{setting}\n")).collect::<String>();
                 fs::write(&path, &explained).expect("the temporary folder is writable");
                 let again = Config::from_yaml_file(&path).unwrap_or_else(|error| panic!("{error}:\n{explained}"));
                 let values =
-                    |config: &Config| config.explain().into_iter().map(|s| (s.key, s.value)).collect::<Vec<_>>();
+                    |config: &Config| config.settings().into_iter().map(|s| (s.key, s.value)).collect::<Vec<_>>();
                 assert_eq!(values(&again), values(&config), "{explained}");
             }
         }

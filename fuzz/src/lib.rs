@@ -15,6 +15,7 @@
 //! A new decoder gets a module here with `check` and `seeds`, a file of three lines in `fuzz_targets` and a `[[bin]]`;
 //! `scripts/fuzz` finds it by itself.
 
+pub mod checkpoint;
 pub mod codec;
 pub mod config;
 pub mod csv;
@@ -25,10 +26,13 @@ pub mod output;
 pub mod recover;
 pub mod restore;
 pub mod run;
+pub mod snapshot;
+pub mod stamp;
 pub mod start;
 
 mod input;
 mod job;
+mod key_values;
 mod memory;
 mod mend;
 mod seeds;

@@ -83,8 +83,61 @@ fn checksum(block: &mut [u8]) {
 
 /// A manifest with this body.
 pub(crate) fn manifest(body: &[u8]) -> Vec<u8> {
+    framed("gress-manifest", body)
+}
+
+/// The manifest of a key-value checkpoint with this body.
+pub(crate) fn key_value_manifest(body: &[u8]) -> Vec<u8> {
+    framed("gress-key-value-checkpoint", body)
+}
+
+fn framed(magic: &str, body: &[u8]) -> Vec<u8> {
     let digest = FileDigest(xxh3_128(body));
-    [format!("gress-manifest 1 {} {digest}\n", body.len()).as_bytes(), body].concat()
+    [format!("{magic} 1 {} {digest}\n", body.len()).as_bytes(), body].concat()
+}
+
+/// Length and checksum of a file, as a manifest has them.
+pub(crate) fn summary(file: &[u8]) -> Value {
+    serde_json::json!({ "bytes": file.len(), "digest": FileDigest(xxh3_128(file)).to_string() })
+}
+
+const SNAPSHOT_HEADER_LEN: usize = 20;
+
+/// What looks like a snapshot, with a header and an end that fit and parts that are runs. The rest stays hostile.
+pub(crate) fn snapshot(bytes: &[u8]) -> Vec<u8> {
+    let mut rest = bytes.get(SNAPSHOT_HEADER_LEN..).unwrap_or_default();
+    let mut parts = Vec::new();
+    while let Some((len, after)) = rest.split_first_chunk() {
+        let len = u64::from_le_bytes(*len) as usize;
+        if len == 0 || len > after.len() {
+            break;
+        }
+        let (part, after) = after.split_at(len);
+        parts.push(part.to_vec());
+        run(parts.last_mut().expect("it was just pushed"));
+        rest = after;
+    }
+    snapshot_of(&parts)
+}
+
+/// A snapshot of these runs.
+pub(crate) fn snapshot_of(parts: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = b"GRESSNAP\x01\x00\x01\x00".to_vec();
+    bytes.extend_from_slice(&xxh3_64(&bytes).to_le_bytes());
+    let mut entries = 0_u64;
+    for part in parts {
+        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(part);
+        let footer = part.len().checked_sub(FOOTER_LEN);
+        entries = entries.saturating_add(footer.map_or(0, |footer| number(part, footer + 16)));
+    }
+    for word in [0, parts.len() as u64, entries] {
+        bytes.extend_from_slice(&word.to_le_bytes());
+    }
+    let digest = xxh3_128(&bytes);
+    bytes.extend_from_slice(&digest.to_le_bytes());
+    bytes.extend_from_slice(b"GRESSEND");
+    bytes
 }
 
 /// The body of a manifest in which the lengths, digests and checksums of all runs fit: inline ones that are no base 64 stay as

@@ -1,0 +1,5 @@
+//! See `gress_fuzz::checkpoint`.
+
+#![no_main]
+
+gress_fuzz::target!(checkpoint);

@@ -1,0 +1,5 @@
+//! See `gress_fuzz::stamp`.
+
+#![no_main]
+
+gress_fuzz::target!(stamp);
