@@ -97,6 +97,17 @@ impl RocksDbFactory {
         Ok(RocksDbFactory { shared, ..factory })
     }
 
+    /// The options that RocksDB itself is given for a database in `directory`, which exists: to open one without Gress
+    /// and compare. What Gress adds to a store's column family, the removal of expired entries, is not among them.
+    ///
+    /// # Errors
+    /// Options that RocksDB refuses.
+    #[cfg(feature = "testing")]
+    pub fn raw_options(&self, directory: &Path) -> Result<rocksdb::Options> {
+        let translated = crate::translate::translate(&self.options_for(directory), &self.shared);
+        translated.map_err(crate::error::wrap("set the options of", directory))
+    }
+
     /// What the factory was made of.
     pub fn config(&self) -> &RocksDbConfig {
         &self.config
