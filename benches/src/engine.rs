@@ -4,6 +4,8 @@ mod gress;
 mod plain;
 mod raw_rocksdb;
 
+pub(crate) use gress::{Durability, count as count_in_job};
+
 use crate::{measure::Sample, workload::Workload};
 use gress_runtime::Result;
 
@@ -37,8 +39,8 @@ impl Engine {
     pub(crate) fn run(self, workload: &Workload) -> Result<Sample> {
         match self {
             Engine::Plain => plain::count(workload),
-            Engine::GressMemory => gress::count(workload, gress::Durability::None),
-            Engine::GressRocksDb => gress::count(workload, gress::Durability::CheckpointEachSecond),
+            Engine::GressMemory => gress::count(workload, Durability::None, None),
+            Engine::GressRocksDb => gress::count(workload, Durability::CheckpointEachSecond, None),
             Engine::RawRocksDb => raw_rocksdb::count(&workload.shorter(2_000_000)),
         }
     }

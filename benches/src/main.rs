@@ -1,18 +1,33 @@
-//! Gress side by side with what a programmer would write by hand, in one run: `gress-bench compare`.
+//! Gress side by side with what a programmer would write by hand, in one run: `gress-bench compare` for jobs, the other
+//! commands for the key-value state.
 //!
 //! Absolute figures differ from machine to machine and drift within one; the ratios of one run are what counts.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
 
+mod command;
 mod engine;
+mod key_value;
+mod keys;
+mod latencies;
 mod measure;
+mod operation;
+mod report;
+mod resident;
+mod shared;
 mod table;
+mod values;
 mod workload;
 
 use clap::{Parser, Subcommand};
-use engine::Engine;
+use command::{
+    batches::Batches, compare::Compare, compression::CompressionRatios, large::Large, latency::Latency,
+    overhead::Overhead, sampling::Sampling, state::State, tombstones::Tombstones,
+};
+use gress_runtime::{Error, Result};
+use report::Report;
+use shared::Shared;
 use std::process::ExitCode;
-use workload::Workload;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -22,32 +37,41 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Flags {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    shared: Shared,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// A counter per key, over uniform keys: all engines in one run, medians of several rounds.
-    Compare {
-        /// Distinct keys.
-        #[arg(long, default_value_t = 1_000_000)]
-        keys: u64,
-        /// Events that the fast engines count in each round; slow engines count fewer.
-        #[arg(long, default_value_t = 60_000_000)]
-        events: u64,
-        /// Rounds; the median of each engine is shown.
-        #[arg(long, default_value_t = 5)]
-        rounds: usize,
-    },
+    Compare(Compare),
+    /// Operations per second and latencies of every preset, of memory and of raw RocksDB.
+    State(State),
+    /// Latencies at half the peak rate, from the scheduled arrival on, with compaction and checkpoints; beside raw RocksDB.
+    Latency(Latency),
+    /// Exactly so many operations of one kind, for a program that counts instructions: see scripts/overhead.
+    Overhead(Overhead),
+    /// A batch of 100 puts against 100 puts, in each durability mode.
+    Batches(Batches),
+    /// State larger than its memory budget: reads, throughput, memory.
+    Large(Large),
+    /// Scans of a range that was emptied by deletes.
+    Tombstones(Tombstones),
+    /// Bytes on disk of real records, in each compression.
+    Compression(CompressionRatios),
+    /// What it costs to time one of 16 operations, or each.
+    Sampling(Sampling),
 }
 
 fn main() -> ExitCode {
-    let Command::Compare { keys, events, rounds } = Flags::parse().command;
-    if keys == 0 || events == 0 || rounds == 0 {
-        eprintln!("error: `--keys`, `--events` and `--rounds` must be at least 1");
-        return ExitCode::from(2);
-    }
-    match compare(Workload { keys, events }, rounds) {
-        Ok(()) => ExitCode::SUCCESS,
+    let Flags { command, shared } = Flags::parse();
+    match run(command, &shared) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(exceeded) if shared.gate => {
+            eprintln!("error: {exceeded} limits were not kept");
+            ExitCode::FAILURE
+        }
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -55,17 +79,21 @@ fn main() -> ExitCode {
     }
 }
 
-/// Rounds go over all engines in turn, so that a drift of the machine meets them alike.
-fn compare(workload: Workload, rounds: usize) -> gress_runtime::Result<()> {
-    println!("counter per key, {} uniform keys, one task, medians of {rounds}", workload.keys);
-    let mut samples: Vec<Vec<measure::Sample>> = Engine::ALL.iter().map(|_| Vec::new()).collect();
-    for round in 1..=rounds {
-        for (engine, samples) in Engine::ALL.iter().zip(&mut samples) {
-            let sample = engine.run(&workload)?;
-            eprintln!("round {round}: {:<45} {:>9.2} M events/s", engine.name(), sample.events_per_second() / 1e6);
-            samples.push(sample);
-        }
-    }
-    table::print(&samples);
-    Ok(())
+/// Runs a command. Gives how many limits were not kept.
+fn run(command: Command, shared: &Shared) -> Result<usize> {
+    let report = match command {
+        Command::Compare(compare) if shared.json.is_none() => return compare.run().map(|()| 0),
+        Command::Compare(_) => return Err(Error::argument("`compare` has no `--json`")),
+        Command::State(state) => state.run(shared),
+        Command::Latency(latency) => latency.run(shared),
+        Command::Overhead(overhead) => overhead.run(shared),
+        Command::Batches(batches) => batches.run(shared),
+        Command::Large(large) => large.run(shared),
+        Command::Compression(ratios) => ratios.run(shared),
+        Command::Tombstones(tombstones) => tombstones.run(shared),
+        Command::Sampling(sampling) => sampling.run(shared),
+    };
+    let report: Report = report?;
+    shared.json.as_ref().map_or(Ok(()), |file| report.write_json(file))?;
+    Ok(report.exceeded)
 }

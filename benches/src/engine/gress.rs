@@ -4,11 +4,12 @@ use crate::{
     measure::{Sample, measure},
     workload::Workload,
 };
+use gress_core::ByteSize;
 use gress_runtime::{config::Backend, prelude::*};
 
 /// Whether the job's state is durable.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Durability {
+pub(crate) enum Durability {
     /// In memory, without checkpoints.
     None,
     /// On RocksDB, with a checkpoint each second.
@@ -28,9 +29,11 @@ impl Process<u64, u64> for Count {
     }
 }
 
-pub(super) fn count(workload: &Workload, durability: Durability) -> Result<Sample> {
+/// Counts all events of the workload, with this `state.memory`.
+pub(crate) fn count(workload: &Workload, durability: Durability, memory: Option<ByteSize>) -> Result<Sample> {
     let folder = tempfile::tempdir()?;
     let mut config = Config::default();
+    config.state.memory = memory;
     match durability {
         Durability::None => config.state.backend = Backend::Memory,
         Durability::CheckpointEachSecond => {

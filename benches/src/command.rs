@@ -1,0 +1,11 @@
+//! The benchmarks, one command each.
+
+pub(crate) mod batches;
+pub(crate) mod compare;
+pub(crate) mod compression;
+pub(crate) mod large;
+pub(crate) mod latency;
+pub(crate) mod overhead;
+pub(crate) mod sampling;
+pub(crate) mod state;
+pub(crate) mod tombstones;

@@ -1,0 +1,144 @@
+//! Scans of a range that was emptied by deletes.
+
+use crate::{
+    key_value::{KeyValue, Subject},
+    report::{
+        Cell::{Count, Time},
+        Report, Row,
+    },
+    shared::Shared,
+    values::Values,
+};
+use gress_runtime::{Clock, Result, SystemClock};
+use gress_state::KeyRange;
+use gress_state_rocksdb::Preset;
+use std::time::Duration;
+
+#[derive(clap::Args)]
+pub(crate) struct Tombstones {
+    /// Keys that are put, and then deleted one by one [default: 100000; short: 5000].
+    #[arg(long)]
+    deletes: Option<u64>,
+    /// Rows that a scan gives at most.
+    #[arg(long, default_value_t = 1_000)]
+    limit: usize,
+    /// Scans; the median is shown.
+    #[arg(long, default_value_t = 21)]
+    scans: usize,
+    /// Presets, each on Gress and on raw RocksDB.
+    #[arg(long, value_delimiter = ',', default_values_t = Preset::ALL)]
+    presets: Vec<Preset>,
+    /// Bytes of a value.
+    #[arg(long, default_value_t = 100)]
+    value: usize,
+    /// Deletes the range at once instead of key by key.
+    #[arg(long)]
+    range: bool,
+}
+
+impl Tombstones {
+    pub(crate) fn run(self, shared: &Shared) -> Result<Report> {
+        let deletes = shared.or(self.deletes, 100_000, 5_000);
+        let mut report = Report::new("tombstones");
+        report.setting("deletes", deletes);
+        report.setting("limit of a scan", self.limit);
+        report.setting("deleted", if self.range { "as a range" } else { "key by key" });
+        report.setting("seed", shared.seed);
+        let values = Values::new(self.value, shared.seed);
+        let (mut rows, mut limits) = (Vec::new(), Vec::new());
+        for subject in self.subjects() {
+            let scratch = shared.scratch()?;
+            let state = subject.open(&scratch.path().join("state"))?;
+            let times = self.measure(&*state, deletes, &values)?;
+            state.close()?;
+            rows.push(times.row(&subject.name()));
+            if !matches!(subject, Subject::Raw(_)) {
+                limits.push((subject.name(), times));
+            }
+        }
+        report.table("a scan of the range", &rows);
+        for (name, times) in limits {
+            let after = times.after.as_secs_f64();
+            let against = |other: Duration| after / other.as_secs_f64().max(1e-9);
+            report.at_most(&format!("{name}: after the deletes, to before"), against(times.before), 1.0);
+            report.at_most(&format!("{name}: after the deletes, to empty"), against(times.empty), 10.0);
+        }
+        Ok(report)
+    }
+
+    fn subjects(&self) -> Vec<Subject> {
+        let presets = self.presets.iter().flat_map(|preset| [Subject::gress(*preset), Subject::raw(*preset)]);
+        std::iter::once(Subject::Memory).chain(presets).collect()
+    }
+
+    fn measure(&self, state: &dyn KeyValue, deletes: u64, values: &Values) -> Result<Times> {
+        for number in 0..deletes {
+            state.put(&key(b'm', number), values.at(number))?;
+            // Neighbours, which are not to be read.
+            state.put(&key(b'a', number), values.at(number))?;
+            state.put(&key(b'z', number), values.at(number))?;
+        }
+        let before = self.median_of_scans(state)?;
+        match self.range {
+            true => state.delete_range(KeyRange { lower: b"m", upper: Some(b"n") })?,
+            false => (0..deletes).try_for_each(|number| state.delete(&key(b'm', number)))?,
+        }
+        let first = self.scan(state)?;
+        let after = self.median_of_scans(state)?;
+        state.flush()?;
+        let flushed = self.median_of_scans(state)?;
+        state.compact()?;
+        let empty = self.median_of_scans(state)?;
+        Ok(Times {
+            before: before.0,
+            before_rows: before.1,
+            first: first.0,
+            after: after.0,
+            flushed: flushed.0,
+            empty: empty.0,
+        })
+    }
+
+    fn median_of_scans(&self, state: &dyn KeyValue) -> Result<(Duration, usize)> {
+        let mut scans = (0..self.scans.max(1)).map(|_| self.scan(state)).collect::<Result<Vec<_>>>()?;
+        scans.sort_unstable();
+        Ok(scans[scans.len() / 2])
+    }
+
+    /// How long a scan takes, and how many rows it gives.
+    fn scan(&self, state: &dyn KeyValue) -> Result<(Duration, usize)> {
+        let clock = SystemClock::start();
+        let rows = state.scan(KeyRange { lower: b"m", upper: Some(b"n") }, self.limit)?;
+        Ok((clock.now(), rows))
+    }
+}
+
+fn key(first: u8, number: u64) -> [u8; 9] {
+    let mut key = [first; 9];
+    key[1..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+struct Times {
+    before: Duration,
+    before_rows: usize,
+    /// The first scan after the deletes.
+    first: Duration,
+    after: Duration,
+    flushed: Duration,
+    /// After a compaction.
+    empty: Duration,
+}
+
+impl Times {
+    fn row(&self, name: &str) -> Row {
+        Row::default()
+            .with("state", name)
+            .with("rows before", Count(self.before_rows as u64))
+            .with("before", Time(self.before))
+            .with("first after", Time(self.first))
+            .with("after", Time(self.after))
+            .with("after a flush", Time(self.flushed))
+            .with("after a compaction", Time(self.empty))
+    }
+}
