@@ -1,6 +1,7 @@
 //! The beginning of a run, copied, until it is clear whether the run is small or large.
 
-use gress_state::run::RunEntry;
+use gress_core::Result;
+use gress_state::run::{RunCursor, RunEntry, RunSize};
 use std::ops::Range;
 
 /// Entries from which on a run is large. At this size a batch with the flush that follows it and a file with its ingest
@@ -9,11 +10,18 @@ const LARGE_ENTRIES: usize = 10_000;
 /// Bytes from which on a run is large, however few its entries are.
 const LARGE_BYTES: usize = 4 << 20;
 
-/// Copies of entries in the order of their run.
+/// Whether a run of this size is large.
+pub(crate) fn is_large(size: RunSize) -> bool {
+    size.entries >= LARGE_ENTRIES || size.bytes >= LARGE_BYTES
+}
+
+/// Copies of entries in the order of their run. Read once, as a run.
 #[derive(Default)]
 pub(crate) struct Chunk {
     bytes: Vec<u8>,
     entries: Vec<Span>,
+    /// The entry that is read next.
+    next: usize,
 }
 
 /// An entry whose parts are ranges of the chunk's bytes.
@@ -33,29 +41,9 @@ impl Chunk {
         self.entries.push(span);
     }
 
-    /// Whether a run that goes on after this chunk is large.
-    pub(crate) fn is_full(&self) -> bool {
-        self.entries.len() >= LARGE_ENTRIES || self.bytes.len() >= LARGE_BYTES
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub(crate) fn size_bytes(&self) -> usize {
-        self.bytes.len()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = RunEntry<'_>> {
-        self.entries.iter().map(|span| match span {
-            Span::Put { key, value } => RunEntry::Put { key: self.at(key), value: self.at(value) },
-            Span::Delete { key } => RunEntry::Delete { key: self.at(key) },
-            Span::DeleteRange { start, end } => RunEntry::DeleteRange { start: self.at(start), end: self.at(end) },
-        })
+    /// Of all that was pushed.
+    pub(crate) fn pushed(&self) -> RunSize {
+        RunSize { entries: self.entries.len(), bytes: self.bytes.len() }
     }
 
     fn copy(&mut self, part: &[u8]) -> Range<usize> {
@@ -66,5 +54,17 @@ impl Chunk {
 
     fn at(&self, range: &Range<usize>) -> &[u8] {
         &self.bytes[range.clone()]
+    }
+}
+
+impl RunCursor for Chunk {
+    fn next(&mut self) -> Result<Option<RunEntry<'_>>> {
+        let Some(span) = self.entries.get(self.next) else { return Ok(None) };
+        self.next += 1;
+        Ok(Some(match span {
+            Span::Put { key, value } => RunEntry::Put { key: self.at(key), value: self.at(value) },
+            Span::Delete { key } => RunEntry::Delete { key: self.at(key) },
+            Span::DeleteRange { start, end } => RunEntry::DeleteRange { start: self.at(start), end: self.at(end) },
+        }))
     }
 }

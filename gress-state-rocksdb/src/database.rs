@@ -86,15 +86,27 @@ impl Database {
     }
 
     /// Lends the column family of a store.
+    pub(crate) fn with_store<R>(
+        &self,
+        store: &str,
+        purpose: &str,
+        then: impl FnOnce(&Db, &ColumnFamily) -> Result<R>,
+    ) -> Result<R> {
+        self.with(purpose, |open| match open.db.cf_handle(store) {
+            Some(family) => then(&open.db, family),
+            None => Err(closed(purpose, &self.directory)),
+        })
+    }
+
+    /// As [`Database::with_store`], for what has errors of RocksDB only.
     pub(crate) fn with_family<R>(
         &self,
         store: &str,
         purpose: &str,
         then: impl FnOnce(&Db, &ColumnFamily) -> Result<R, rocksdb::Error>,
     ) -> Result<R> {
-        self.with(purpose, |open| match open.db.cf_handle(store) {
-            Some(family) => then(&open.db, family).map_err(wrap_in_store(purpose, store, &self.directory)),
-            None => Err(closed(purpose, &self.directory)),
+        self.with_store(store, purpose, |db, family| {
+            then(db, family).map_err(wrap_in_store(purpose, store, &self.directory))
         })
     }
 

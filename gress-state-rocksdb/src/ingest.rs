@@ -1,7 +1,8 @@
 //! Runs on their way into a column family: small ones by a write batch, large ones as files.
 //!
 //! ```text
-//!  run ──▶ chunk ──ends within it──▶ WriteBatch ──▶ write buffer
+//!  run ──known to be small───────────▶ WriteBatch ──▶ write buffer
+//!   └───▶ chunk ──ends within it──────▶     ┘
 //!            └────goes on after it──▶ SstFileWriter ──▶ incoming/0.sst, 1.sst, … ──linked, all at once──▶ levels
 //! ```
 //!
@@ -10,10 +11,14 @@
 //! age, and a range delete removes only what is older. Files of one run must not overlap: a range that reaches into the
 //! next file is cut at its first key, and goes on there.
 
-use crate::{chunk::Chunk, database::Database, error::wrap};
+use crate::{
+    chunk::{Chunk, is_large},
+    database::{Database, Db},
+    error::{wrap, wrap_in_store},
+};
 use gress_core::{Error, Result};
-use gress_state::run::{RunCursor, RunEntry};
-use rocksdb::{IngestExternalFileOptions, SstFileWriter, WriteBatch, WriteOptions};
+use gress_state::run::{RunCursor, RunEntry, RunSize};
+use rocksdb::{ColumnFamily, IngestExternalFileOptions, SstFileWriter, WriteBatch, WriteOptions};
 use std::{
     fs::File,
     path::{Path, PathBuf},
@@ -39,41 +44,52 @@ pub(crate) struct Apply<'d> {
 
 impl Apply<'_> {
     pub(crate) fn run(&self, run: &mut dyn RunCursor) -> Result<()> {
+        if let Some(size) = run.size().filter(|size| !is_large(*size)) {
+            return self.write(run, size);
+        }
         let mut chunk = Chunk::default();
         while let Some(entry) = run.next()? {
             chunk.push(entry);
-            if chunk.is_full() {
-                return self.ingest(&chunk, run);
+            if is_large(chunk.pushed()) {
+                return self.ingest(&mut chunk, run);
             }
         }
-        self.write(&chunk)
+        let size = chunk.pushed();
+        self.write(&mut chunk, size)
     }
 
-    fn write(&self, chunk: &Chunk) -> Result<()> {
-        self.database.with_family(self.store, "write to store", |db, family| {
-            if chunk.is_empty() {
-                return Ok(());
+    fn write(&self, run: &mut dyn RunCursor, size: RunSize) -> Result<()> {
+        let purpose = "write to store";
+        self.database.with_store(self.store, purpose, |db, family| {
+            let failed = wrap_in_store(purpose, self.store, &self.database.directory);
+            match size.entries {
+                0 => Ok(()),
+                1 => run.next()?.map_or(Ok(()), |entry| self.write_one(db, family, entry).map_err(failed)),
+                _ => db.write_opt(batch(run, size, family)?, self.writes).map_err(failed),
             }
-            let mut batch = WriteBatch::with_capacity_bytes(chunk.size_bytes() + 32 * chunk.len() + 32);
-            for entry in chunk.iter() {
-                match entry {
-                    RunEntry::Put { key, value } => batch.put_cf(&family, key, value),
-                    RunEntry::Delete { key } => batch.delete_cf(&family, key),
-                    RunEntry::DeleteRange { start, end } if start < end => batch.delete_range_cf(&family, start, end),
-                    RunEntry::DeleteRange { .. } => {}
-                }
-            }
-            db.write_opt(batch, self.writes)
         })
     }
 
-    fn ingest(&self, beginning: &Chunk, rest: &mut dyn RunCursor) -> Result<()> {
+    /// RocksDB makes the batch itself.
+    fn write_one(&self, db: &Db, family: &ColumnFamily, entry: RunEntry<'_>) -> Result<(), rocksdb::Error> {
+        match entry {
+            RunEntry::Put { key, value } => db.put_cf_opt(family, key, value, self.writes),
+            RunEntry::Delete { key } => db.delete_cf_opt(family, key, self.writes),
+            RunEntry::DeleteRange { start, end } if start < end => {
+                db.delete_range_cf_opt(family, start, end, self.writes)
+            }
+            RunEntry::DeleteRange { .. } => Ok(()),
+        }
+    }
+
+    fn ingest(&self, beginning: &mut Chunk, rest: &mut dyn RunCursor) -> Result<()> {
         // Before files are made in a folder that may be gone.
         self.database.with("write to", |_| Ok(()))?;
         let mut files = Files::new(self);
-        beginning.iter().try_for_each(|entry| files.add(entry))?;
-        while let Some(entry) = rest.next()? {
-            files.add(entry)?;
+        for run in [beginning as &mut dyn RunCursor, rest] {
+            while let Some(entry) = run.next()? {
+                files.add(entry)?;
+            }
         }
         let finished = files.finish()?;
         if finished.bytes <= WARMED_BYTES {
@@ -90,6 +106,20 @@ impl Apply<'_> {
             db.ingest_external_file_cf_opts(&family, &options, paths)
         })
     }
+}
+
+fn batch(run: &mut dyn RunCursor, size: RunSize, family: &ColumnFamily) -> Result<WriteBatch> {
+    // Beside keys and values, their lengths and kinds.
+    let mut batch = WriteBatch::with_capacity_bytes(size.bytes + 32 * size.entries + 32);
+    while let Some(entry) = run.next()? {
+        match entry {
+            RunEntry::Put { key, value } => batch.put_cf(family, key, value),
+            RunEntry::Delete { key } => batch.delete_cf(family, key),
+            RunEntry::DeleteRange { start, end } if start < end => batch.delete_range_cf(family, start, end),
+            RunEntry::DeleteRange { .. } => {}
+        }
+    }
+    Ok(batch)
 }
 
 /// The files of one run, of which the last is being written.

@@ -1,11 +1,6 @@
 //! One state of one task in a column family.
 
-use crate::{
-    database::Database,
-    durability::Durability,
-    error::{closed, wrap_in_store},
-    ingest::Apply,
-};
+use crate::{database::Database, durability::Durability, error::wrap_in_store, ingest::Apply};
 use gress_core::{Result, StateName};
 use gress_state::{EachRow, KeyRange, StateStore, run::RunCursor};
 use rocksdb::{ReadOptions, WriteOptions};
@@ -78,16 +73,13 @@ impl StateStore for RocksDbStore {
 
     fn snapshot(&self, row: &mut EachRow<'_>) -> Result<()> {
         let (purpose, store) = ("read a snapshot of store", self.name.as_str());
-        self.database.with(purpose, |open| {
-            let Some(family) = open.db.cf_handle(store) else {
-                return Err(closed(purpose, &self.database.directory));
-            };
-            let snapshot = open.db.snapshot();
+        self.database.with_store(store, purpose, |db, family| {
+            let snapshot = db.snapshot();
             let mut options = ReadOptions::default();
             options.set_snapshot(&snapshot);
             // What is read once is not to push out what is read often.
             options.fill_cache(false);
-            let mut rows = open.db.raw_iterator_cf_opt(&family, options);
+            let mut rows = db.raw_iterator_cf_opt(&family, options);
             rows.seek_to_first();
             while let Some((key, value)) = rows.item() {
                 row(key, value)?;

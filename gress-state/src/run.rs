@@ -66,4 +66,32 @@ impl<'a> RunEntry<'a> {
 pub trait RunCursor {
     /// The next entry, or `None` at the end, and then always.
     fn next(&mut self) -> Result<Option<RunEntry<'_>>>;
+
+    /// What is still to come, exactly, where that is known. A small run whose size is known is not copied on its way into
+    /// a store.
+    fn size(&self) -> Option<RunSize> {
+        None
+    }
+}
+
+/// How much a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunSize {
+    /// Entries of all kinds.
+    pub entries: usize,
+    /// Bytes of their keys and values.
+    pub bytes: usize,
+}
+
+impl RunSize {
+    /// Counts one more entry.
+    #[inline]
+    pub fn add(&mut self, entry: &RunEntry<'_>) {
+        self.entries += 1;
+        self.bytes += match entry {
+            RunEntry::Put { key, value } => key.len() + value.len(),
+            RunEntry::Delete { key } => key.len(),
+            RunEntry::DeleteRange { start, end } => start.len() + end.len(),
+        };
+    }
 }

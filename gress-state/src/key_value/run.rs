@@ -1,6 +1,6 @@
 //! Writes as runs: sorted, each key once.
 
-use crate::run::{RunCursor, RunEntry};
+use crate::run::{RunCursor, RunEntry, RunSize};
 use gress_core::Result;
 
 /// One entry.
@@ -15,6 +15,10 @@ impl<'a> Single<'a> {
 impl RunCursor for Single<'_> {
     fn next(&mut self) -> Result<Option<RunEntry<'_>>> {
         Ok(self.0.take())
+    }
+
+    fn size(&self) -> Option<RunSize> {
+        Some(size(self.0.as_slice()))
     }
 }
 
@@ -59,6 +63,16 @@ impl RunCursor for Sorted<'_> {
         self.next += usize::from(entry.is_some());
         Ok(entry)
     }
+
+    fn size(&self) -> Option<RunSize> {
+        Some(size(&self.entries[self.next..]))
+    }
+}
+
+fn size(entries: &[RunEntry<'_>]) -> RunSize {
+    let mut size = RunSize::default();
+    entries.iter().for_each(|entry| size.add(entry));
+    size
 }
 
 /// A run in place of everything that is there.
@@ -97,11 +111,13 @@ mod tests {
         let delete = RunEntry::Delete { key: b"a" };
         let mut run =
             Sorted::new(vec![put(b"b", b"1"), put(b"a", b"1"), range, put(b"b", b"2"), delete, put(b"b", b"3")]);
+        assert_eq!(run.size(), Some(RunSize { entries: 3, bytes: 1 + 2 + 2 }));
         let mut entries = Vec::new();
         while let Some(entry) = run.next().unwrap() {
             entries.push(format!("{entry:?}"));
         }
         let wanted = [delete, range, put(b"b", b"3")].map(|entry| format!("{entry:?}"));
         assert_eq!(entries, wanted);
+        assert_eq!(run.size(), Some(RunSize::default()));
     }
 }
