@@ -104,7 +104,7 @@ impl RocksDbFactory {
     /// Options that RocksDB refuses.
     #[cfg(feature = "testing")]
     pub fn raw_options(&self, directory: &Path) -> Result<rocksdb::Options> {
-        let translated = crate::translate::translate(&self.options_for(directory), &self.shared);
+        let translated = crate::translate::translate(&self.options_for(directory), &self.shared, Logs::Verified);
         translated.map_err(crate::error::wrap("set the options of", directory))
     }
 
