@@ -114,11 +114,12 @@ impl Content {
         self.expiry = Some(expiry);
     }
 
-    /// Looks at the next `count` entries and removes those that may go.
+    /// Looks at the next `count` entries, with the first one after the last one, and removes those that may go.
     pub(super) fn clean(&mut self, count: usize) {
         let Some(expiry) = self.expiry.clone() else { return };
         let from = std::mem::take(&mut self.clean_from);
-        let mut entries = self.map.range::<[u8], _>((Bound::Included(&*from), Bound::Unbounded));
+        let after = self.map.range::<[u8], _>((Bound::Included(&*from), Bound::Unbounded));
+        let mut entries = after.chain(self.map.range::<[u8], _>((Bound::Unbounded, Bound::Excluded(&*from))));
         let looked_at = entries.by_ref().take(count);
         let removable: Vec<_> =
             looked_at.filter(|(_, value)| expiry.is_removable(value)).map(|(key, _)| key.clone()).collect();
