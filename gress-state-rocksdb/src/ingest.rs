@@ -92,6 +92,10 @@ impl Apply<'_> {
             }
         }
         let finished = files.finish()?;
+        if finished.paths.is_empty() {
+            // A run of empty ranges.
+            return Ok(());
+        }
         if finished.bytes <= WARMED_BYTES {
             finished.paths.iter().try_for_each(|path| warm(&path.0))?;
         }
