@@ -38,9 +38,17 @@ impl StateStore for RocksDbStore {
 
     fn multi_get(&self, keys: &[&[u8]], read: &mut dyn FnMut(usize, Option<&[u8]>)) -> Result<()> {
         self.database.with_family(self.name.as_str(), "read from store", |db, family| {
+            // One call reads as of one moment, and several do by a snapshot.
+            let snapshot = (keys.len() > PINNED_KEYS).then(|| db.snapshot());
+            let at_one_moment = snapshot.as_ref().map(|snapshot| {
+                let mut options = ReadOptions::default();
+                options.set_snapshot(snapshot);
+                options
+            });
+            let options = at_one_moment.as_ref().unwrap_or(&self.point_reads);
             let mut index = 0;
             for keys in keys.chunks(PINNED_KEYS) {
-                for value in db.batched_multi_get_cf_opt(&family, keys.iter().copied(), true, &self.point_reads) {
+                for value in db.batched_multi_get_cf_opt(&family, keys.iter().copied(), true, options) {
                     read(index, value?.as_deref());
                     index += 1;
                 }
