@@ -138,6 +138,9 @@ impl RocksDbFactory {
 
     /// Opens what is in `directory`, or what is in `copy` there.
     fn open_backend(&self, directory: &Path, copy: Option<&Path>) -> Result<RocksDbBackend> {
+        if directory.as_os_str().is_empty() {
+            return Err(Error::argument("no directory was given: a RocksDB database needs one for its files"));
+        }
         match self.purpose {
             Purpose::Task => {
                 copy.map_or(Ok(()), |copy| checkpoint::link(copy, directory))?;
