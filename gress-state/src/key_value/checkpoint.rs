@@ -47,20 +47,30 @@ pub struct CheckpointSummary {
 
 /// Writes a checkpoint of `backend` into `directory`, which must not exist. It exists once everything is on the disk.
 pub(super) fn create(backend: &dyn StateBackend, kind: &str, directory: &Path) -> Result<CheckpointSummary> {
-    if directory.exists() {
+    // A link that leads nowhere is something, too.
+    if fs::symlink_metadata(directory).is_ok() {
         return Err(Error::argument(format!("`{}` exists: a checkpoint needs a new directory", directory.display())));
     }
-    let (parent, begun) = (parent(directory), begun(directory)?);
+    let begun = begun(directory)?;
     match fs::remove_dir_all(&begun) {
         Err(e) if e.kind() != Io::NotFound => return Err(Error::io("remove the unfinished checkpoint", &begun, e)),
         _ => {}
     }
-    fs::create_dir_all(&begun).map_err(|e| Error::io("create", &begun, e))?;
+    write(backend, kind, directory, &begun).inspect_err(|_| {
+        // What is left of it is removed when the next one is written at the latest.
+        let _ = fs::remove_dir_all(&begun);
+    })
+}
+
+/// Writes a checkpoint into `begun`, which then becomes `directory`.
+fn write(backend: &dyn StateBackend, kind: &str, directory: &Path, begun: &Path) -> Result<CheckpointSummary> {
+    let parent = parent(directory);
+    fs::create_dir_all(begun).map_err(|e| Error::io("create", begun, e))?;
     let files = backend.checkpoint(&begun.join(DATA))?;
     let summary = CheckpointSummary { files: files.len(), bytes: files.iter().map(|file| file.summary.bytes).sum() };
     write_manifest(&begun.join(MANIFEST), kind, files)?;
-    sync(&begun)?;
-    fs::rename(&begun, directory).map_err(|e| Error::io("create", directory, e))?;
+    sync(begun)?;
+    fs::rename(begun, directory).map_err(|e| Error::io("create", directory, e))?;
     sync(parent)?;
     Ok(summary)
 }
@@ -150,6 +160,9 @@ fn check_names(data: &Path, files: &BTreeMap<String, FileSummary>) -> Result<()>
             return Err(Error::damaged(format!("a checkpoint names the file `{name}`, which is no valid file name")));
         }
     }
+    if !fs::symlink_metadata(data).is_ok_and(|metadata| metadata.is_dir()) {
+        return Err(Error::damaged(format!("`{}` of a checkpoint is missing or no plain folder", data.display())));
+    }
     let failed = |e| Error::io("read the directory", data, e);
     for entry in fs::read_dir(data).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
@@ -164,7 +177,7 @@ fn check_names(data: &Path, files: &BTreeMap<String, FileSummary>) -> Result<()>
 fn check_file(path: &Path, expected: &FileSummary) -> Result<()> {
     let is_plain = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
     if !is_plain {
-        return Err(Error::damaged(format!("`{}` of a checkpoint is missing", path.display())));
+        return Err(Error::damaged(format!("`{}` of a checkpoint is missing or no plain file", path.display())));
     }
     let found = FileSummary::of_file(path)?;
     match found == *expected {
