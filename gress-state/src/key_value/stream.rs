@@ -177,6 +177,10 @@ fn check_entry(key: &[u8], stored: &[u8]) -> Result<()> {
     check().map_err(|reason| damaged(format!("holds an entry that no state can have: {reason}")))
 }
 
+fn in_part(number: u64, error: Error) -> Error {
+    error.at(format!("part {number} of the snapshot"))
+}
+
 /// Reads a snapshot as one run. Whoever has seen its end has read the whole stream, as it was written.
 pub(super) struct SnapshotReader<R> {
     from: Digested<R>,
@@ -222,8 +226,7 @@ impl<R: Read> SnapshotReader<R> {
                 let part = self.from.read_part(len)?;
                 self.parts += 1;
                 let number = self.parts;
-                self.part =
-                    Some(RunReader::from_bytes(part).map_err(|e| e.at(format!("part {number} of the snapshot")))?);
+                self.part = Some(RunReader::from_bytes(part).map_err(|e| in_part(number, e))?);
                 Ok(true)
             }
         }
@@ -252,7 +255,8 @@ impl<R: Read> SnapshotReader<R> {
                 self.ended = true;
                 return Ok(false);
             }
-            match self.part.as_mut().map(RunReader::peek).transpose()?.flatten() {
+            let number = self.parts;
+            match self.part.as_mut().map(RunReader::peek).transpose().map_err(|e| in_part(number, e))?.flatten() {
                 Some(RunEntry::Put { key, value }) => {
                     check_entry(key, value)?;
                     if self.last_key.as_deref().is_some_and(|last| key <= last) {
