@@ -196,14 +196,22 @@ impl Expiry {
     /// When an entry with this stamp is gone; [`NEVER`] if it has no end.
     #[inline]
     pub fn deadline(&self, stamp: Stamp) -> i64 {
-        let updated = match stamp {
-            Stamp::Expires(at) => return at,
-            Stamp::Updated(at) => at,
-            Stamp::None => self.since.load(Relaxed),
-        };
-        match self.length.load(Relaxed) {
-            NEVER => NEVER,
-            length => updated.saturating_add(length),
+        if let Stamp::Expires(at) = stamp {
+            return at;
+        }
+        match (self.length.load(Relaxed), self.updated(stamp)) {
+            (NEVER, _) | (_, None) => NEVER,
+            (length, Some(updated)) => updated.saturating_add(length),
+        }
+    }
+
+    /// When an entry with this stamp was updated; `None` for one whose end does not depend on it.
+    #[inline]
+    pub fn updated(&self, stamp: Stamp) -> Option<i64> {
+        match stamp {
+            Stamp::None => Some(self.since.load(Relaxed)),
+            Stamp::Updated(at) => Some(at),
+            Stamp::Expires(_) => None,
         }
     }
 

@@ -9,7 +9,10 @@ use crate::{
     wall_clock::WallClock,
 };
 use gress_core::{Error, Result, StateName, Timestamp};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 /// How one state's entries age.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub(super) struct Lifetimes {
     expiry: Arc<Expiry>,
     /// Since when there has been a time to live, in the backend itself.
     memo: Box<dyn StateStore>,
+    /// Held by who changes what event time begins with.
+    beginning: Mutex<()>,
 }
 
 /// What a stored entry is to a reader.
@@ -42,7 +47,7 @@ impl Lifetimes {
     pub(super) fn open(backend: &dyn StateBackend, ttl: Option<Ttl>, clock: Arc<dyn WallClock>) -> Result<Self> {
         let memo = backend.open_store(&StateName::new("key-value", "memo"))?;
         let expiry = Arc::new(Expiry::new(ttl.map(|ttl| ttl.millis()), NOT_YET));
-        let lifetimes = Lifetimes { ttl, clock, expiry, memo };
+        let lifetimes = Lifetimes { ttl, clock, expiry, memo, beginning: Mutex::new(()) };
         match (lifetimes.noted()?, ttl) {
             (Some(since), Some(_)) => lifetimes.expiry.restart(since),
             (None, Some(_)) => lifetimes.begin(lifetimes.now())?,
@@ -76,12 +81,17 @@ impl Lifetimes {
         if !self.in_event_time() {
             return Err(Error::argument("a state that expires by the system's clock has no event time to advance"));
         }
-        let first = self.expiry.horizon() == i64::MIN;
-        self.expiry.advance(now.as_millis());
-        match first && self.noted()?.is_none_or(|since| since == NOT_YET) {
-            true => self.begin(now.as_millis()),
-            false => Ok(()),
+        let _turn = self.turn_at_beginning();
+        let waits = self.noted()?.is_none_or(|since| since == NOT_YET);
+        if waits && self.expiry.horizon() == BEFORE_TIME {
+            self.begin(now.as_millis())?;
         }
+        self.expiry.advance(now.as_millis());
+        Ok(())
+    }
+
+    fn turn_at_beginning(&self) -> MutexGuard<'_, ()> {
+        self.beginning.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn in_event_time(&self) -> bool {
@@ -89,21 +99,39 @@ impl Lifetimes {
     }
 
     /// What stands before a value that is put now.
-    pub(super) fn stamp(&self) -> Stamp {
+    ///
+    /// # Errors
+    /// Those of the backend, where event time has not begun.
+    #[inline]
+    pub(super) fn stamp(&self) -> Result<Stamp> {
         match self.ttl {
-            None => Stamp::None,
+            None => Ok(Stamp::None),
             Some(_) => match self.now() {
-                // Event time has not begun; the entry is updated when it does.
-                i64::MIN => Stamp::None,
-                now => Stamp::Updated(now),
+                BEFORE_TIME => self.stamp_before_time(),
+                now => Ok(Stamp::Updated(now)),
             },
+        }
+    }
+
+    /// Event time has not begun: the entry is updated when it does. It may have begun for an earlier process already;
+    /// entries without a stamp from that time become younger by this, and no entry older.
+    fn stamp_before_time(&self) -> Result<Stamp> {
+        let _turn = self.turn_at_beginning();
+        match self.now() {
+            BEFORE_TIME => {
+                if self.noted()? != Some(NOT_YET) {
+                    self.begin(NOT_YET)?;
+                }
+                Ok(Stamp::None)
+            }
+            now => Ok(Stamp::Updated(now)),
         }
     }
 
     /// What stands before a value that is put now and expires after `ttl`.
     pub(super) fn stamp_for(&self, ttl: Duration) -> Result<Stamp> {
         let now = self.now();
-        if now == i64::MIN {
+        if now == BEFORE_TIME {
             return Err(Error::argument("event time has not begun, so nothing can expire after some time of it"));
         }
         Ok(Stamp::Expires(now.saturating_add(Ttl::after(ttl).millis())))
@@ -127,7 +155,8 @@ impl Lifetimes {
         match (self.expiry.is_expired(stamp, now), visibility, update) {
             (true, TtlVisibility::NeverReturnExpired, _) => Verdict::Gone,
             (true, TtlVisibility::ReturnExpiredIfNotCleanedUp, _) => Verdict::Last,
-            (false, _, TtlUpdate::OnReadAndWrite) if stamp != self.stamp() && !matches!(stamp, Stamp::Expires(_)) => {
+            // The clock may be behind what it was at the last update.
+            (false, _, TtlUpdate::OnReadAndWrite) if self.expiry.updated(stamp).is_some_and(|at| at < now) => {
                 Verdict::Renewed
             }
             (false, ..) => Verdict::Live,
@@ -136,6 +165,7 @@ impl Lifetimes {
 
     /// Everything that is there without a stamp counts as updated now. Gives what was so before.
     pub(super) fn restart(&self) -> Result<Option<i64>> {
+        let _turn = self.turn_at_beginning();
         let before = self.noted()?;
         if self.ttl.is_some() {
             self.begin(self.now())?;
@@ -153,7 +183,7 @@ impl Lifetimes {
 
     fn begin(&self, since: i64) -> Result<()> {
         // Event time that has not begun has no end to count to.
-        let since = if since == i64::MIN { NOT_YET } else { since };
+        let since = if since == BEFORE_TIME { NOT_YET } else { since };
         self.memo.apply_run(&mut Single::new(RunEntry::Put { key: MEMO, value: &since.to_be_bytes() }))?;
         self.expiry.restart(since);
         Ok(())
@@ -171,5 +201,7 @@ impl Lifetimes {
     }
 }
 
+/// What the time is until event time begins.
+const BEFORE_TIME: i64 = i64::MIN;
 /// An update that has not happened: no time to live counts from it.
 const NOT_YET: i64 = i64::MAX;

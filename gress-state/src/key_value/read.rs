@@ -102,7 +102,7 @@ impl KeyValueState {
             Some(None) => self.apply(&mut Single::new(RunEntry::Delete { key })),
             Some(Some(value)) => {
                 let mut stored = Vec::with_capacity(Stamp::MAX_LEN + value.len());
-                self.lifetimes.stamp().encode(&mut stored);
+                self.lifetimes.stamp()?.encode(&mut stored);
                 stored.extend_from_slice(&value);
                 self.apply(&mut Single::new(RunEntry::Put { key, value: &stored }))
             }

@@ -42,10 +42,6 @@ impl<'a> Sorted<'a> {
         });
         Sorted { entries, next: 0 }
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
 }
 
 /// A range comes before a put or delete of its first key.
@@ -79,12 +75,18 @@ fn size(entries: &[RunEntry<'_>]) -> RunSize {
 pub(super) struct Replacing<'a> {
     after_every_key: Vec<u8>,
     began: bool,
+    is_cut: bool,
     run: &'a mut dyn RunCursor,
 }
 
 impl<'a> Replacing<'a> {
     pub(super) fn new(after_every_key: Vec<u8>, run: &'a mut dyn RunCursor) -> Self {
-        Replacing { after_every_key, began: false, run }
+        Replacing { after_every_key, began: false, is_cut: false, run }
+    }
+
+    /// Whether the run itself ended in an error, so that nothing of it was applied.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 }
 
@@ -92,7 +94,7 @@ impl RunCursor for Replacing<'_> {
     fn next(&mut self) -> Result<Option<RunEntry<'_>>> {
         match std::mem::replace(&mut self.began, true) {
             false => Ok(Some(RunEntry::DeleteRange { start: b"", end: &self.after_every_key })),
-            true => self.run.next(),
+            true => self.run.next().inspect_err(|_| self.is_cut = true),
         }
     }
 }

@@ -22,7 +22,7 @@ impl KeyValueState {
     /// # Errors
     /// As for every method of [`KeyValueState`].
     pub fn put(&self, key: &[u8], value: &[u8]) -> Result<()> {
-        self.measured(Operation::Put, || self.put_stamped(key, value, self.lifetimes.stamp()))
+        self.measured(Operation::Put, || self.put_stamped(key, value, self.lifetimes.stamp()?))
     }
 
     /// `key` has `value` from now on, and expires after `ttl`, whatever the state's time to live is. Reads do not renew
@@ -78,7 +78,7 @@ impl KeyValueState {
     /// # Errors
     /// As for every method of [`KeyValueState`].
     pub fn batch_put<K: AsRef<[u8]>, V: AsRef<[u8]>>(&self, entries: impl IntoIterator<Item = (K, V)>) -> Result<()> {
-        self.measured(Operation::Batch, || self.put_all(entries, self.lifetimes.stamp()))
+        self.measured(Operation::Batch, || self.put_all(entries, self.lifetimes.stamp()?))
     }
 
     /// Puts all entries, or none; they expire after `ttl`, whatever the state's time to live is.
@@ -105,9 +105,9 @@ impl KeyValueState {
             values.push(stamp, value.as_ref())?;
         }
         let puts = entries.iter().zip(values.iter());
-        let run = Sorted::new(puts.map(|((key, _), value)| RunEntry::Put { key: key.as_ref(), value }).collect());
+        let mut run = Sorted::new(puts.map(|((key, _), value)| RunEntry::Put { key: key.as_ref(), value }).collect());
         let _turn = self.turns.at(entries.iter().map(|(key, _)| key.as_ref()));
-        self.apply_sorted(run)?;
+        self.apply(&mut run)?;
         self.meter.wrote(entries.iter().map(|(key, value)| key.as_ref().len() + value.as_ref().len()).sum());
         Ok(())
     }
@@ -120,9 +120,9 @@ impl KeyValueState {
         self.measured(Operation::Batch, || {
             let keys: Vec<K> = keys.into_iter().collect();
             keys.iter().try_for_each(|key| check_key(key.as_ref()))?;
-            let run = Sorted::new(keys.iter().map(|key| RunEntry::Delete { key: key.as_ref() }).collect());
+            let mut run = Sorted::new(keys.iter().map(|key| RunEntry::Delete { key: key.as_ref() }).collect());
             let _turn = self.turns.at(keys.iter().map(AsRef::as_ref));
-            self.apply_sorted(run)?;
+            self.apply(&mut run)?;
             self.meter.wrote(keys.iter().map(|key| key.as_ref().len()).sum());
             Ok(())
         })
@@ -137,14 +137,14 @@ impl KeyValueState {
             let resolved = batch.resolve()?;
             let mut values = Values::default();
             for (value, ttl) in resolved.points.values().flatten() {
-                let stamp = ttl.map_or_else(|| Ok(self.lifetimes.stamp()), |ttl| self.lifetimes.stamp_for(ttl))?;
+                let stamp = ttl.map_or_else(|| self.lifetimes.stamp(), |ttl| self.lifetimes.stamp_for(ttl))?;
                 values.push(stamp, value)?;
             }
             let _turn = self.turn_at(&resolved);
             let bytes =
                 resolved.points.iter().map(|(key, value)| key.len() + value.map_or(0, |(value, _)| value.len()));
             let bytes = bytes.sum();
-            self.apply_sorted(Sorted::new(entries(&resolved, &values)))?;
+            self.apply(&mut Sorted::new(entries(&resolved, &values)))?;
             self.meter.wrote(bytes);
             Ok(())
         })
@@ -155,10 +155,6 @@ impl KeyValueState {
             true => self.turns.at(resolved.points.keys().copied()),
             false => self.turns.at_all(),
         }
-    }
-
-    fn apply_sorted(&self, mut run: Sorted<'_>) -> Result<()> {
-        if run.is_empty() { Ok(()) } else { self.apply(&mut run) }
     }
 
     /// Applies a run, unless a write has failed before.
