@@ -142,9 +142,14 @@ impl KeyValueState {
     pub fn restore(&self, from: impl Read) -> Result<SnapshotSummary> {
         let _turn = self.turns.at_all();
         let mut reader = SnapshotReader::new(BufReader::with_capacity(BUFFER_BYTES, from))?;
-        let before = self.lifetimes.restart()?;
-        let applied = self.apply(&mut Replacing::new(after_every_key(), &mut reader));
-        if applied.is_err() {
+        let before = self.writing(|| self.lifetimes.restart())?;
+        let mut run = Replacing::new(after_every_key(), &mut reader);
+        let applied = self.entries.apply_run(&mut run);
+        if let Err(error) = &applied {
+            // Where `from` has failed, the backend has not.
+            if !run.is_cut() {
+                self.note_failure(error);
+            }
             self.lifetimes.resume(before)?;
         }
         applied.map(|()| reader.summary())
@@ -229,14 +234,15 @@ impl KeyValueState {
                 "an earlier write failed, so the state must be closed and opened anew: {failed}"
             )));
         }
-        let outcome = write();
-        if let Err(error) = &outcome
-            && error.kind() == ErrorKind::Storage
-        {
+        write().inspect_err(|error| self.note_failure(error))
+    }
+
+    /// Remembers that a write has failed, if the storage is why.
+    fn note_failure(&self, error: &Error) {
+        if error.kind() == ErrorKind::Storage {
             // Only the first one counts.
             let _ = self.failed.set(error.to_string());
         }
-        outcome
     }
 
     /// Counts an operation, and times it.
