@@ -93,7 +93,8 @@ impl Aging {
         match (self.is_over(updated, now), self.ttl.visibility, self.ttl.update) {
             (true, TtlVisibility::NeverReturnExpired, _) => Verdict::Gone,
             (true, TtlVisibility::ReturnExpiredIfNotCleanedUp, _) => Verdict::Last,
-            (false, _, TtlUpdate::OnReadAndWrite) if updated != self.now() => Verdict::Renewed,
+            // A read by an earlier stamp, of another input, does not make an entry older.
+            (false, _, TtlUpdate::OnReadAndWrite) if updated < self.now() || updated == NEVER => Verdict::Renewed,
             (false, ..) => Verdict::Live,
         }
     }

@@ -144,7 +144,7 @@ impl<'a> Twins<'a> {
             Some((value, updated)) if *updated + LENGTH > self.now => {
                 assert_eq!(found, Some(value.as_str()), "key {k}");
                 if self.ttl.update == TtlUpdate::OnReadAndWrite {
-                    *updated = self.now;
+                    *updated = self.now.max(*updated);
                 }
             }
             Some((value, _)) => {
@@ -212,7 +212,11 @@ impl<'a> Twins<'a> {
         let (now, renews) = (self.now, self.ttl.update == TtlUpdate::OnReadAndWrite);
         let there = self.model.get(&k).filter(|(_, updated)| !self.is_over(*updated)).cloned();
         let (expected, updated) = match (there, self.model.get(&k)) {
-            (Some((value, updated)), _) => (value, if renews || !look_only { now } else { updated }),
+            (Some((value, updated)), _) => match (look_only, renews) {
+                (false, _) => (value, now),
+                (true, true) => (value, now.max(updated)),
+                (true, false) => (value, updated),
+            },
             (None, Some((value, _))) if self.gives_expired() && *value == found => (value.clone(), now),
             (None, _) => ("new".to_owned(), now),
         };
