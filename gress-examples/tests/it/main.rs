@@ -6,6 +6,8 @@
 //!    └─▶ job ─▶ start ─▶ process                       a job's directories; one start of it; one life
 //!    └─▶ output, manifests, tree, input                what it leaves behind, what it reads
 //! ```
+//!
+//! `tours` runs the examples of state without a job.
 
 mod damage;
 mod input;
@@ -20,4 +22,6 @@ mod program;
 mod refusals;
 mod restart;
 mod start;
+#[cfg(feature = "rocksdb")]
+mod tours;
 mod tree;

@@ -1,4 +1,4 @@
-//! The built job.
+//! The built examples.
 
 use std::{
     fs,
@@ -9,19 +9,25 @@ use std::{
 
 const ADVICE: &str = "`cargo test -p gress-examples` builds it; who runs `--test it` alone must build examples first";
 
-static PROGRAM: LazyLock<Result<PathBuf, String>> = LazyLock::new(find);
+static PROGRAM: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| find("flights"));
 
 /// The path of the job's program.
 pub(crate) fn program() -> &'static Path {
     PROGRAM.as_ref().unwrap_or_else(|what| panic!("{what}: {ADVICE}"))
 }
 
+/// The path of another example.
+#[cfg(feature = "rocksdb")]
+pub(crate) fn example(name: &str) -> PathBuf {
+    find(name).unwrap_or_else(|what| panic!("{what}: {ADVICE}"))
+}
+
 /// Cargo builds examples before the integration tests of their package, in a folder beside theirs, but not when it is
 /// asked for one test alone. An old program must not pass for the one that the sources say.
-fn find() -> Result<PathBuf, String> {
+fn find(example: &str) -> Result<PathBuf, String> {
     let tests = std::env::current_exe().expect("a test knows where its program is");
     let examples = tests.parent().and_then(Path::parent).expect("it stands in target/<profile>/deps").join("examples");
-    let program = examples.join("flights");
+    let program = examples.join(example);
     if !program.exists() {
         return Err(format!("{} is missing", program.display()));
     }
@@ -31,7 +37,7 @@ fn find() -> Result<PathBuf, String> {
         let changed = modified(Path::new(source));
         built < changed && changed < tests_built
     };
-    let sources = fs::read_to_string(examples.join("flights.d")).unwrap_or_default();
+    let sources = fs::read_to_string(examples.join(format!("{example}.d"))).unwrap_or_default();
     match sources.split_whitespace().skip(1).find(missed) {
         Some(source) => Err(format!("{} is older than {source}", program.display())),
         None => Ok(program),
