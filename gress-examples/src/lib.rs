@@ -1,11 +1,12 @@
 //! Jobs that teach Gress are in `examples/`, one file each. Here are the two things that hold Gress's documents and code
-//! together: each document's Rust is compiled and run as a test, and `tidy` checks what no compiler checks.
+//! together: each document's Rust is compiled and run as a test (some of it with the feature `rocksdb` only), and `tidy` checks
+//! what no compiler checks.
 
 #[cfg(test)]
 mod tidy;
 
 /// The Rust of README.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "rocksdb"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
@@ -30,7 +31,7 @@ struct Formats;
 struct Glossary;
 
 /// The Rust of docs/metrics.md.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "rocksdb"))]
 #[doc = include_str!("../../docs/metrics.md")]
 struct Metrics;
 
@@ -40,12 +41,12 @@ struct Metrics;
 struct Mistakes;
 
 /// The Rust of docs/state-backend.md.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "rocksdb"))]
 #[doc = include_str!("../../docs/state-backend.md")]
 struct StateBackend;
 
 /// The Rust of docs/tuning.md.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "rocksdb"))]
 #[doc = include_str!("../../docs/tuning.md")]
 struct Tuning;
 

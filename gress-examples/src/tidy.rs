@@ -260,3 +260,45 @@ fn the_architecture_names_code_and_tests_that_exist() {
     );
     none(problems);
 }
+
+/// The names in backticks of a text.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// Named before it is there. Once it is, the test below says so, and nothing stays here.
+const AWAITED: [&str; 1] = ["key_value_conformance"];
+
+/// What shows a promise: a test or suite by its function, a benchmark by its command, or a script.
+fn is_there(name: &str, code: &str) -> bool {
+    match name.strip_prefix("gress-bench -- ") {
+        Some(command) => {
+            let command = command.split(' ').next().unwrap_or_default();
+            root().join(format!("benches/src/command/{command}.rs")).exists()
+        }
+        None if name.contains('/') => root().join(name).exists(),
+        None => code.contains(&format!("fn {name}(")),
+    }
+}
+
+#[test]
+fn every_promise_of_the_state_backend_names_what_shows_it() {
+    let guide = fs::read_to_string(root().join("docs/state-backend.md")).expect("there is a guide");
+    let promises = guide.split("\n## ").find(|section| section.starts_with("Promises")).expect("there are promises");
+    let rows: Vec<_> = promises.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 20, "the promises are rows of a table: {rows:?}");
+    let code: String = files(&[".rs"]).into_iter().map(|file| file.text).collect();
+    let mut problems = Vec::new();
+    for row in rows {
+        let (promise, shown) = row.trim_matches(['|', ' ']).rsplit_once(" | ").expect("a row has two cells");
+        let names = quoted(shown);
+        if names.is_empty() {
+            problems.push(format!("nothing shows that {promise}"));
+        }
+        let missing = names.iter().filter(|name| !AWAITED.contains(name) && !is_there(name, &code));
+        problems.extend(missing.map(|name| format!("there is no `{name}`, which is to show that {promise}")));
+    }
+    let come = AWAITED.iter().filter(|name| is_there(name, &code));
+    problems.extend(come.map(|name| format!("`{name}` is there: take it out of `AWAITED`")));
+    none(problems);
+}
