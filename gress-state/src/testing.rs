@@ -1,11 +1,13 @@
 //! What every backend must do, as plain functions that a backend's own tests call.
 //!
-//! A third backend is a crate that implements the three traits and runs [`backend_conformance`]:
+//! A third backend is a crate that implements the three traits and runs [`backend_conformance`] and, for a key-value state
+//! over it, [`key_value_conformance`]:
 //!
 //! ```
 //! use gress_state::{memory::MemoryFactory, testing};
 //!
 //! testing::backend_conformance(&MemoryFactory);
+//! testing::key_value_conformance(&MemoryFactory);
 //! ```
 //!
 //! Each check is a function whose name is the sentence that it proves; it opens backends of its own, in a scratch
@@ -14,6 +16,7 @@
 mod conformance;
 mod corruption;
 mod entries;
+pub mod key_value;
 mod lifecycle;
 mod model;
 mod points;
@@ -28,6 +31,7 @@ pub use corruption::{
     CheckpointOfKeyValues, CheckpointsOfATask, Corruptible, Figures, Opened, SnapshotOfKeyValues, Version, corrupt,
 };
 pub use entries::{Entries, Entry};
+pub use key_value::key_value_conformance;
 pub use lifecycle::*;
 pub use model::*;
 pub use points::*;

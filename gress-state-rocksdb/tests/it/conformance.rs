@@ -1,26 +1,38 @@
-//! The suite that every backend runs, for each preset.
+//! The suites that every backend runs, for each preset.
 
-use crate::factory;
-use gress_state::testing::backend_conformance;
+use crate::{config, factory};
+use gress_state::testing::{backend_conformance, key_value, key_value_conformance};
+use gress_state_rocksdb::RocksDbFactory;
+
+/// As a task's store, and as a key-value state in each durability.
+fn conforms(settings: &[(&str, &str)], durability: &str) {
+    backend_conformance(&factory(settings));
+    key_value_conformance(&key_values(settings, durability));
+}
+
+fn key_values(settings: &[(&str, &str)], durability: &str) -> RocksDbFactory {
+    let settings = [settings, &[("durability", durability)]].concat();
+    RocksDbFactory::for_key_values(config(&settings)).expect("the config is valid")
+}
 
 #[test]
 fn balanced_conforms() {
-    backend_conformance(&factory(&[]));
+    conforms(&[], "wal");
 }
 
 #[test]
 fn low_latency_conforms() {
-    backend_conformance(&factory(&[("preset", "low-latency")]));
+    conforms(&[("preset", "low-latency")], "checkpoint");
 }
 
 #[test]
 fn high_throughput_conforms() {
-    backend_conformance(&factory(&[("preset", "high-throughput")]));
+    conforms(&[("preset", "high-throughput")], "wal");
 }
 
 #[test]
 fn large_state_conforms() {
-    backend_conformance(&factory(&[("preset", "large-state")]));
+    conforms(&[("preset", "large-state")], "checkpoint");
 }
 
 #[test]
@@ -32,5 +44,10 @@ fn a_tiny_database_that_flushes_and_splits_all_the_time_conforms() {
         ("block_cache_size", "0"),
         ("bloom_bits_per_key", "0"),
     ];
-    backend_conformance(&factory(&tiny));
+    conforms(&tiny, "wal");
+}
+
+#[test]
+fn a_database_that_syncs_every_write_conforms() {
+    key_value::random_operations_match_a_sorted_map_of_deadlines(&key_values(&[], "wal_sync"));
 }

@@ -2,7 +2,7 @@
 
 use gress_core::{ByteSize, ErrorKind};
 use gress_state::{KeyValueOptions, KeyValueState, ManualWallClock, Ttl, key_value::Batch, testing::Scratch};
-use gress_state_rocksdb::{Durability, RocksDbBackend, RocksDbConfig};
+use gress_state_rocksdb::{Durability, RocksDbBackend, RocksDbConfig, RocksDbFactory};
 use std::{path::Path, sync::Arc, time::Duration};
 
 fn small(path: &Path, durability: Durability) -> RocksDbConfig {
@@ -116,6 +116,18 @@ fn a_checkpoint_is_hard_links_that_may_be_opened_again_and_again() {
         copy.close().unwrap();
     }
     assert_eq!(state.get(&7_u32.to_be_bytes()).unwrap().unwrap(), b"new");
+}
+
+#[test]
+fn a_checkpoint_is_not_opened_without_a_directory() {
+    let scratch = Scratch::new();
+    let state = open(&scratch.path().join("state"), Durability::Wal);
+    let checkpoint = scratch.path().join("checkpoint");
+    state.create_checkpoint(&checkpoint).unwrap();
+    let factory = RocksDbFactory::for_key_values(small(scratch.path(), Durability::Wal)).unwrap();
+    let error = KeyValueState::open_checkpoint(&factory, &checkpoint, None, KeyValueOptions::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Argument);
+    assert!(!Path::new("gress.lock").exists(), "nothing was made in the working directory");
 }
 
 #[test]

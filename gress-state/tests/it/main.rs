@@ -4,4 +4,5 @@
 
 mod corruption;
 mod hostile_names;
+mod key_value;
 mod state;
