@@ -14,6 +14,7 @@
 //! directory that is removed at the end, and panics where the sentence does not hold.
 
 mod conformance;
+mod copies;
 mod corruption;
 mod entries;
 pub mod key_value;
@@ -27,6 +28,7 @@ mod scratch;
 pub mod state;
 
 pub use conformance::backend_conformance;
+pub use copies::*;
 pub use corruption::{
     CheckpointOfKeyValues, CheckpointsOfATask, Corruptible, Figures, Opened, SnapshotOfKeyValues, Version, corrupt,
 };

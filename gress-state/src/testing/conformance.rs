@@ -1,6 +1,6 @@
 //! The list of checks, and the few lines that all of them share.
 
-use super::{Entries, Entry, Scratch, lifecycle, model, points, runs, scans};
+use super::{Entries, Entry, Scratch, copies, lifecycle, model, points, runs, scans};
 use crate::{
     backend::{BackendFactory, StateBackend},
     store::{KeyRange, StateStore},
@@ -34,6 +34,8 @@ pub fn backend_conformance(factory: &dyn BackendFactory) {
     runs::a_range_delete_spares_the_puts_of_its_own_run(factory);
     runs::range_deletes_may_overlap_and_may_be_empty(factory);
     runs::a_large_run_is_applied_like_a_small_one(factory);
+    runs::range_deletes_of_a_large_run_reach_as_far_as_they_say(factory);
+    runs::a_large_run_of_empty_ranges_changes_nothing(factory);
     runs::flush_and_compact_change_no_content(factory);
     runs::a_run_that_ends_in_an_error_changes_nothing(factory);
 
@@ -45,6 +47,12 @@ pub fn backend_conformance(factory: &dyn BackendFactory) {
     lifecycle::close_may_be_called_twice_and_later_calls_say_closed(factory);
     lifecycle::readings_have_names_that_metrics_can_have_and_end_with_close(factory);
     lifecycle::stats_rise_with_entries_and_unknown_properties_are_none(factory);
+
+    copies::a_snapshot_is_of_one_moment_while_a_writer_goes_on(factory);
+    copies::a_row_that_fails_ends_a_snapshot_and_nothing_else(factory);
+    copies::a_copy_lists_its_files_and_opens_as_often_as_one_likes(factory);
+    copies::a_closed_backend_gives_neither_snapshots_nor_copies(factory);
+    copies::an_expiring_store_keeps_all_that_is_not_removable(factory);
 
     model::random_operations_match_a_sorted_map(factory);
 }

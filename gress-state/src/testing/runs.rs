@@ -108,6 +108,40 @@ pub fn a_large_run_is_applied_like_a_small_one(factory: &dyn BackendFactory) {
     });
 }
 
+/// A backend that writes a large run to several files has to cut what reaches from one into the next.
+pub fn range_deletes_of_a_large_run_reach_as_far_as_they_say(factory: &dyn BackendFactory) {
+    with_store(factory, |store| {
+        let key = |n: u32| n.to_be_bytes().to_vec();
+        apply(store, (0..LARGE).map(|n| Entry::put(key(n), "old")));
+        let mut wanted: BTreeMap<_, _> = (0..LARGE).map(|n| (key(n), b"old".to_vec())).collect();
+        // One over almost all, some within it, some that meet and that overlap, one over nothing that is there.
+        let ranges =
+            [(1, LARGE - 1), (10, 20), (20, 30), (25, LARGE / 2), (LARGE / 2, LARGE / 2 + 1), (LARGE, u32::MAX)];
+        // Many and large puts among them, so that files end anywhere; some keys get nothing.
+        let puts = (0..LARGE + 100).filter(|n| n % 3 == 1);
+        let value = |n: u32| vec![b'v'; 200 + n as usize % 300];
+        for (start, end) in ranges {
+            wanted.retain(|k, _| *k < key(start) || key(end) <= *k);
+        }
+        let run = ranges.iter().map(|(start, end)| Entry::delete_range(key(*start), key(*end)));
+        let run: Vec<Entry> = run.chain(puts.clone().map(|n| Entry::put(key(n), value(n)))).collect();
+        wanted.extend(puts.map(|n| (key(n), value(n))));
+        // Twice: the second time everything is hidden by the same again.
+        for _ in 0..2 {
+            apply(store, run.iter().cloned());
+            assert_holds(store, &wanted);
+        }
+    });
+}
+
+pub fn a_large_run_of_empty_ranges_changes_nothing(factory: &dyn BackendFactory) {
+    with_store(factory, |store| {
+        apply(store, [Entry::put("b", "1")]);
+        apply(store, (0..LARGE).map(|n| Entry::delete_range(n.to_be_bytes(), "")));
+        assert_holds(store, &map(&["b"], "1"));
+    });
+}
+
 pub fn flush_and_compact_change_no_content(factory: &dyn BackendFactory) {
     with_backend(factory, |backend| {
         let store = open(backend, "state");
