@@ -50,7 +50,7 @@ struct StateBackend;
 #[doc = include_str!("../../docs/tuning.md")]
 struct Tuning;
 
-/// The Rust of docs/writing-a-backend.md.
+/// The Rust of docs/writing-a-backend.md: a whole backend, and both suites over it.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/writing-a-backend.md")]
 struct WritingABackend;
