@@ -1,6 +1,7 @@
 //! The examples of state without a job run to their end, and say what the guides say of them.
 
 use crate::program::example;
+use gress_state_rocksdb::{RocksDbBackend, RocksDbConfig};
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 /// What the example prints. It must end well.
@@ -50,4 +51,23 @@ fn counted(rows: usize) -> [String; 2] {
     let aircraft: BTreeSet<&str> = flown.iter().map(|row| row[11]).collect();
     let miles = flown.iter().map(|row| row[15].parse::<u64>().expect("a distance is a number")).sum::<u64>();
     [aircraft.len().to_string(), miles.to_string()]
+}
+
+/// A property that RocksDB renames would make the advice of the guides useless.
+#[test]
+fn every_property_that_the_guides_name_is_one_that_rocksdb_has() {
+    let folder = tempfile::tempdir().expect("the temporary folder is writable");
+    let state = RocksDbBackend::open(RocksDbConfig::balanced(folder.path())).expect("the state can be opened");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let mut named = BTreeSet::new();
+    for guide in ["state-backend.md", "tuning.md"] {
+        let text = fs::read_to_string(docs.join(guide)).expect("the guide is in the repository");
+        let in_backticks = text.split('`').filter(|name| name.starts_with("rocksdb.") && !name.contains(' '));
+        named.extend(in_backticks.map(str::to_owned));
+    }
+    assert!(named.len() > 8, "{named:?}");
+    for property in named {
+        let found = state.property(&property).expect("the state is open");
+        assert!(found.is_some(), "RocksDB has no property `{property}`");
+    }
 }
