@@ -65,7 +65,8 @@ impl RocksDbFactory {
     pub fn new(config: RocksDbConfig, instances: usize) -> Result<Self> {
         if let Some(durability @ (Durability::Wal | Durability::WalSync)) = config.durability {
             return Err(Error::config(format!(
-                "`state.rocksdb.durability` is `{durability}`, which a job does not have: its checkpoints and its source                  are its log; leave it out, or set `checkpoint`"
+                "`state.rocksdb.durability` is `{durability}`, which a job does not have: its checkpoints and its source \
+                 are its log; leave it out, or set `checkpoint`"
             )));
         }
         let instances = instances.max(1);
