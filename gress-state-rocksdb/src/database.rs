@@ -3,6 +3,7 @@
 use crate::{
     checkpoint::KnownFiles,
     error::{closed, wrap, wrap_in_store},
+    ingest,
     lock::DirectoryLock,
     ttl_filter::Expiries,
 };
@@ -51,6 +52,7 @@ impl Open {
 impl Database {
     /// Opens the database of `directory` with all column families that it has, and holds `lock` until it is closed.
     pub(crate) fn open(directory: &Path, options: Options, lock: Option<DirectoryLock>) -> Result<Self> {
+        ingest::remove_leftovers(directory)?;
         let families = match directory.join("CURRENT").exists() {
             true => Db::list_cf(&options, directory).map_err(wrap("list the stores of", directory))?,
             false => Vec::new(),

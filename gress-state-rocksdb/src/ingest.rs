@@ -126,6 +126,19 @@ fn batch(run: &mut dyn RunCursor, size: RunSize, family: &ColumnFamily) -> Resul
     Ok(batch)
 }
 
+/// The folder of files that are on their way.
+const INCOMING: &str = "incoming";
+
+/// Removes what an interrupted process has left in the folder of incoming files. RocksDB may have linked such a file into
+/// its levels already, and not yet removed its first name: whoever wrote to that name would write into the database.
+pub(crate) fn remove_leftovers(directory: &Path) -> Result<()> {
+    let folder = directory.join(INCOMING);
+    if folder.is_dir() {
+        std::fs::remove_dir_all(&folder).map_err(|e| Error::io("remove", &folder, e))?;
+    }
+    Ok(())
+}
+
 /// The files of one run, of which the last is being written.
 struct Files<'d> {
     apply: &'d Apply<'d>,
@@ -163,7 +176,7 @@ impl<'d> Files<'d> {
     /// into it.
     fn begin_file(&mut self, first_key: &[u8]) -> Result<Incoming<'d>> {
         let database = self.apply.database;
-        let folder = database.directory.join("incoming");
+        let folder = database.directory.join(INCOMING);
         std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, e))?;
         let path = folder.join(format!("{}.sst", database.next_file.fetch_add(1, Ordering::Relaxed)));
         let writer = SstFileWriter::create(&database.options);

@@ -3,6 +3,7 @@
 mod conformance;
 mod corruption;
 mod filter;
+mod interrupted;
 mod key_value;
 mod lifecycle;
 mod options_file;
