@@ -142,17 +142,14 @@ impl StateBackend for RocksDbBackend {
     }
 
     fn close(&self) -> Result<()> {
-        match &self.unfinished {
-            Some(unfinished) if self.database.is_open() => {
-                self.flush()?;
-                self.database.close();
+        self.database.close_after(|open| match &self.unfinished {
+            Some(unfinished) => {
+                // In one step with the end: what is written after a flush would be gone.
+                checkpoint::flush(open, &self.database.directory)?;
                 unfinished.end()
             }
-            _ => {
-                self.database.close();
-                Ok(())
-            }
-        }
+            None => Ok(()),
+        })
     }
 }
 

@@ -131,23 +131,27 @@ impl Database {
         }
     }
 
-    pub(crate) fn is_open(&self) -> bool {
-        self.open.read().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
-    /// Waits for calls and background work that run, then releases the files. A second call does nothing.
-    pub(crate) fn close(&self) {
-        let open = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(open) = open {
+    /// Waits for calls that run, does what is `last` to be done, waits for background work, then releases the files. No
+    /// call comes between `last` and the end. A second call waits for the first one and does nothing.
+    ///
+    /// # Errors
+    /// Those of `last`: the database is still open, and may be closed again.
+    pub(crate) fn close_after(&self, last: impl FnOnce(&Open) -> Result<()>) -> Result<()> {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = open.as_ref() {
+            last(open)?;
             open.db.cancel_all_background_work(true);
         }
+        *open = None;
+        Ok(())
     }
 }
 
 /// A backend that was only dropped leaves its database to the last store.
 impl Drop for Database {
     fn drop(&mut self) {
-        self.close();
+        // There is nothing that could fail.
+        let _ = self.close_after(|_| Ok(()));
     }
 }
 

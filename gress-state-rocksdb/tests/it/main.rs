@@ -1,5 +1,6 @@
 //! The RocksDB backend from outside: conformance, corrupted files, presets, filters, sharing, closing.
 
+mod closing;
 mod conformance;
 mod corruption;
 mod filter;
