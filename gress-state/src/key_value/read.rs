@@ -22,19 +22,25 @@ impl KeyValueState {
         self.measured(Operation::Get, || {
             check_key(key)?;
             let (mut read, mut found, mut verdict) = (Some(read), None, Ok(Verdict::Gone));
+            let mut take = |value: &[u8]| {
+                self.meter.read(value.len());
+                found = read.take().map(|read| read(value));
+            };
             self.entries.get(key, &mut |stored| {
                 verdict = self.lifetimes.judge(stored).map(|(verdict, value)| {
-                    if verdict != Verdict::Gone {
-                        self.meter.read(value.len());
-                        found = read.take().map(|read| read(value));
+                    if matches!(verdict, Verdict::Live | Verdict::Renewed) {
+                        take(value);
                     }
                     verdict
                 });
             })?;
             match verdict? {
-                Verdict::Gone => self.meter.missed(1),
-                Verdict::Live => {}
-                Verdict::Renewed | Verdict::Last => self.settle(key)?,
+                Verdict::Gone | Verdict::Live => {}
+                Verdict::Renewed => self.settle(key, &mut |_| ())?,
+                Verdict::Last => self.settle(key, &mut take)?,
+            }
+            if found.is_none() {
+                self.meter.missed(1);
             }
             Ok(found)
         })
@@ -67,34 +73,41 @@ impl KeyValueState {
 
     fn read_sorted(&self, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
         let mut found = vec![None; keys.len()];
-        let (mut to_settle, mut damaged) = (Vec::new(), None);
+        let (mut renewed, mut last, mut damaged) = (Vec::new(), Vec::new(), None);
         self.entries.multi_get(keys, &mut |at, stored| match stored.map(|stored| self.lifetimes.judge(stored)) {
             None | Some(Ok((Verdict::Gone, _))) => {}
+            Some(Ok((Verdict::Last, _))) => last.push(at),
             Some(Ok((verdict, value))) => {
                 found[at] = Some(value.to_vec());
-                if verdict != Verdict::Live {
-                    to_settle.push(at);
+                if verdict == Verdict::Renewed {
+                    renewed.push(at);
                 }
             }
             Some(Err(error)) => damaged = Some(error),
         })?;
         damaged.map_or(Ok(()), Err)?;
-        to_settle.into_iter().try_for_each(|at| self.settle(keys[at]))?;
+        renewed.into_iter().try_for_each(|at| self.settle(keys[at], &mut |_| ()))?;
+        last.into_iter().try_for_each(|at| self.settle(keys[at], &mut |value| found[at] = Some(value.to_vec())))?;
         self.meter.missed(found.iter().filter(|value| value.is_none()).count() as u64);
         self.meter.read(found.iter().flatten().map(Vec::len).sum());
         Ok(found)
     }
 
-    /// Renews an entry that was read, or removes one that was read for the last time, unless somebody else has written
-    /// it since.
-    fn settle(&self, key: &[u8]) -> Result<()> {
+    /// Renews an entry, or removes one that has expired, and lends its value before: whoever has the turn is the one who
+    /// is given an expired value. Where somebody else has written it since, it is left alone and lent as it is now.
+    fn settle(&self, key: &[u8], lend: &mut dyn FnMut(&[u8])) -> Result<()> {
         let _turn = self.turns.at([key]);
         let mut outcome = Ok(None);
         self.entries.get(key, &mut |stored| {
-            outcome = self.lifetimes.judge(stored).map(|(verdict, value)| match verdict {
-                Verdict::Last => Some(None),
-                Verdict::Renewed => Some(Some(value.to_vec())),
-                Verdict::Gone | Verdict::Live => None,
+            outcome = self.lifetimes.judge(stored).map(|(verdict, value)| {
+                if verdict != Verdict::Gone {
+                    lend(value);
+                }
+                match verdict {
+                    Verdict::Last => Some(None),
+                    Verdict::Renewed => Some(Some(value.to_vec())),
+                    Verdict::Gone | Verdict::Live => None,
+                }
             });
         })?;
         match outcome? {

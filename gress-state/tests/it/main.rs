@@ -3,6 +3,7 @@
 #![cfg(feature = "testing")]
 
 mod corruption;
+mod expired_values;
 mod hostile_names;
 mod key_value;
 mod state;
