@@ -58,26 +58,36 @@ impl KeyValueState {
             return Err(Error::argument("a scan has the limit 0; valid is 1 and more"));
         }
         let mut slice = Slice { entries: Vec::new(), next: Some(range.lower.to_vec()) };
-        while let Some(lower) = slice.next.take() {
+        let mut rows = limit;
+        while slice.entries.len() < limit
+            && let Some(lower) = slice.next.take()
+        {
             let range = KeyRange { lower: &lower, upper: range.upper };
-            slice.next = self.scan_some(range, limit - slice.entries.len(), &mut slice.entries)?;
-            if slice.entries.len() == limit {
-                break;
-            }
+            slice.next = self.scan_some(range, rows, limit, &mut slice.entries)?;
+            // Where some have expired, others beside them have, too.
+            rows = limit.max(SLICE);
         }
         self.meter.read(slice.entries.iter().map(|(key, value)| key.len() + value.len()).sum());
         Ok(slice)
     }
 
-    /// At most `limit` stored entries, of which some may have expired.
-    fn scan_some(&self, range: KeyRange<'_>, limit: usize, into: &mut Vec<KeyAndValue>) -> Result<Option<Vec<u8>>> {
-        let mut damaged = None;
-        let next = self.entries.scan(range, limit, &mut |key, stored| match self.lifetimes.judge(stored) {
-            Ok((Verdict::Live | Verdict::Renewed, value)) => into.push((key.to_vec(), value.to_vec())),
+    /// Looks at this many stored entries, of which some may have expired, until there are `limit` in `into`. Gives the key
+    /// to go on from.
+    fn scan_some(
+        &self,
+        range: KeyRange<'_>,
+        rows: usize,
+        limit: usize,
+        into: &mut Vec<KeyAndValue>,
+    ) -> Result<Option<Vec<u8>>> {
+        let (mut beyond, mut damaged) = (None, None);
+        let next = self.entries.scan(range, rows, &mut |key, stored| match self.lifetimes.judge(stored) {
             Ok((Verdict::Gone | Verdict::Last, _)) => {}
+            Ok(_) if into.len() == limit => drop(beyond.get_or_insert_with(|| key.to_vec())),
+            Ok((Verdict::Live | Verdict::Renewed, value)) => into.push((key.to_vec(), value.to_vec())),
             Err(error) => damaged = Some(error),
         })?;
-        damaged.map_or(Ok(next), Err)
+        damaged.map_or(Ok(beyond.or(next)), Err)
     }
 }
 

@@ -3,6 +3,7 @@
 #![cfg(feature = "testing")]
 
 mod corruption;
+mod expired_scans;
 mod expired_values;
 mod hostile_names;
 mod key_value;
