@@ -64,15 +64,29 @@ pub(super) fn create(backend: &dyn StateBackend, kind: &str, directory: &Path) -
 
 /// Writes a checkpoint into `begun`, which then becomes `directory`.
 fn write(backend: &dyn StateBackend, kind: &str, directory: &Path, begun: &Path) -> Result<CheckpointSummary> {
-    let parent = parent(directory);
+    let above = changed_by(parent(directory));
     fs::create_dir_all(begun).map_err(|e| Error::io("create", begun, e))?;
     let files = backend.checkpoint(&begun.join(DATA))?;
     let summary = CheckpointSummary { files: files.len(), bytes: files.iter().map(|file| file.summary.bytes).sum() };
     write_manifest(&begun.join(MANIFEST), kind, files)?;
     sync(begun)?;
     fs::rename(begun, directory).map_err(|e| Error::io("create", directory, e))?;
-    sync(parent)?;
+    above.iter().try_for_each(|folder| sync(folder))?;
     Ok(summary)
+}
+
+/// Folders that are other ones once `folder` exists and something is put into it: itself, those above it that are made
+/// with it, and the one that they are made in.
+fn changed_by(folder: &Path) -> Vec<PathBuf> {
+    let mut changed = Vec::new();
+    for folder in folder.ancestors() {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        changed.push(folder.to_path_buf());
+        if folder.exists() {
+            break;
+        }
+    }
+    changed
 }
 
 /// Where a checkpoint lies until it is finished.
@@ -216,5 +230,16 @@ mod tests {
         fs::remove_file(&manifest).unwrap();
         fs::create_dir(&manifest).unwrap();
         refused();
+    }
+
+    #[test]
+    fn every_folder_that_is_made_for_a_checkpoint_is_synced_and_the_one_above_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        assert_eq!(changed_by(folder.path()), [folder.path()]);
+        assert_eq!(changed_by(&at("a/b/c")), [at("a/b/c"), at("a/b"), at("a"), folder.path().into()]);
+        std::fs::create_dir_all(at("a/b")).unwrap();
+        assert_eq!(changed_by(&at("a/b/c")), [at("a/b/c"), at("a/b")]);
+        assert_eq!(changed_by(Path::new("no-such/folder")), ["no-such/folder", "no-such", "."].map(PathBuf::from));
     }
 }
