@@ -129,7 +129,8 @@ impl KeyValueState {
     /// Those of `into` and of the backend.
     pub fn snapshot(&self, into: impl Write) -> Result<SnapshotSummary> {
         let mut writer = SnapshotWriter::new(BufWriter::with_capacity(BUFFER_BYTES, into))?;
-        self.entries.snapshot(&mut |key, stored| writer.put(key, stored))?;
+        let mut dated = Vec::new();
+        self.entries.snapshot(&mut |key, stored| writer.put(key, self.lifetimes.dated(stored, &mut dated)?))?;
         writer.finish()
     }
 

@@ -163,6 +163,21 @@ impl Lifetimes {
         }
     }
 
+    /// Stored bytes as a snapshot has them: those without an age get the one that they have here, which no other state
+    /// knows. `into` is for them.
+    pub(super) fn dated<'a>(&self, stored: &'a [u8], into: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        let (stamp, value) = Stamp::split(stored)?;
+        match (stamp, self.ttl, self.expiry.updated(stamp)) {
+            (Stamp::None, Some(_), Some(since)) if since != NOT_YET => {
+                into.clear();
+                Stamp::Updated(since).encode(into);
+                into.extend_from_slice(value);
+                Ok(into)
+            }
+            _ => Ok(stored),
+        }
+    }
+
     /// Everything that is there without a stamp counts as updated now. Gives what was so before.
     pub(super) fn restart(&self) -> Result<Option<i64>> {
         let _turn = self.turn_at_beginning();

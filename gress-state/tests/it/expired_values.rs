@@ -1,7 +1,7 @@
 //! Expired values that a read may give once, and several who read them at once.
 
 use gress_core::Timestamp;
-use gress_state::{KeyValueOptions, ManualWallClock, Ttl, memory::MemoryBackend};
+use gress_state::{KeyValueOptions, ManualWallClock, Ttl, memory::MemoryBackend, testing::Scratch};
 use std::{
     sync::{Arc, Barrier},
     thread,
@@ -37,4 +37,25 @@ fn of_all_who_read_an_expired_value_at_once_one_is_given_it() {
     }
     let metrics = state.metrics();
     assert_eq!((metrics.misses, metrics.bytes_read), (2_000 * (READERS as u64 - 1), 2_000 * 10_000));
+}
+
+/// An entry without a stamp has the age of the state's time to live, which the state it is restored into does not know.
+#[test]
+fn a_snapshot_keeps_the_age_of_what_was_there_before_the_time_to_live() {
+    let clock = Arc::new(ManualWallClock::default());
+    let at = |millis| clock.set(Timestamp::from_millis(millis));
+    let options = || KeyValueOptions::default().ttl(Ttl::after(Duration::from_millis(100))).clock(clock.clone());
+    let scratch = Scratch::new();
+    let plain = MemoryBackend::open().unwrap();
+    plain.put(b"old", b"1").unwrap();
+    plain.create_checkpoint(scratch.path().join("plain")).unwrap();
+    let aging = MemoryBackend::open_checkpoint(scratch.path().join("plain"), options()).unwrap();
+    at(90);
+    let mut stream = Vec::new();
+    aging.snapshot(&mut stream).unwrap();
+    let restored = MemoryBackend::open_with(options()).unwrap();
+    restored.restore(&stream[..]).unwrap();
+    assert_eq!(restored.get(b"old").unwrap(), Some(b"1".to_vec()));
+    at(100);
+    assert_eq!(restored.get(b"old").unwrap(), None);
 }
