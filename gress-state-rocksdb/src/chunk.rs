@@ -4,15 +4,16 @@ use gress_core::Result;
 use gress_state::run::{RunCursor, RunEntry, RunSize};
 use std::ops::Range;
 
-/// Entries from which on a run is large. At this size a batch with the flush that follows it and a file with its ingest
+/// Puts from which on a run is large. At this size a batch with the flush that follows it and a file with its ingest
 /// cost about the same; see `examples/measure.rs`.
 const LARGE_ENTRIES: usize = 10_000;
 /// Bytes from which on a run is large, however few its entries are.
 const LARGE_BYTES: usize = 4 << 20;
 
-/// Whether a run of this size is large.
+/// Whether a run of this size is large. Deletes make none: a file of them that is ingested stays, whatever scans it slows
+/// down, until something else has it compacted, where one that was flushed is compacted by itself.
 pub(crate) fn is_large(size: RunSize) -> bool {
-    size.entries >= LARGE_ENTRIES || size.bytes >= LARGE_BYTES
+    size.entries - size.deletes >= LARGE_ENTRIES || size.bytes >= LARGE_BYTES
 }
 
 /// Copies of entries in the order of their run. Read once, as a run.
@@ -20,6 +21,7 @@ pub(crate) fn is_large(size: RunSize) -> bool {
 pub(crate) struct Chunk {
     bytes: Vec<u8>,
     entries: Vec<Span>,
+    pushed: RunSize,
     /// The entry that is read next.
     next: usize,
 }
@@ -33,6 +35,7 @@ enum Span {
 
 impl Chunk {
     pub(crate) fn push(&mut self, entry: RunEntry<'_>) {
+        self.pushed.add(&entry);
         let span = match entry {
             RunEntry::Put { key, value } => Span::Put { key: self.copy(key), value: self.copy(value) },
             RunEntry::Delete { key } => Span::Delete { key: self.copy(key) },
@@ -43,7 +46,7 @@ impl Chunk {
 
     /// Of all that was pushed.
     pub(crate) fn pushed(&self) -> RunSize {
-        RunSize { entries: self.entries.len(), bytes: self.bytes.len() }
+        self.pushed
     }
 
     fn copy(&mut self, part: &[u8]) -> Range<usize> {

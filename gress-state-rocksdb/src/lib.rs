@@ -32,6 +32,7 @@ mod options;
 mod preset;
 mod readings;
 mod resolved;
+mod scan;
 mod setting;
 mod shared;
 mod stats;

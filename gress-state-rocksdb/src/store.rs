@@ -1,6 +1,6 @@
 //! One state of one task in a column family.
 
-use crate::{database::Database, durability::Durability, error::wrap_in_store, ingest::Apply};
+use crate::{database::Database, durability::Durability, error::wrap_in_store, ingest::Apply, scan::scan};
 use gress_core::{Result, StateName};
 use gress_state::{EachRow, KeyRange, StateStore, run::RunCursor};
 use rocksdb::{ReadOptions, WriteOptions};
@@ -59,23 +59,10 @@ impl StateStore for RocksDbStore {
 
     fn scan(&self, range: KeyRange<'_>, limit: usize, row: &mut dyn FnMut(&[u8], &[u8])) -> Result<Option<Vec<u8>>> {
         self.database.with_family(self.name.as_str(), "scan store", |db, family| {
-            if range.upper.is_some_and(|upper| range.lower >= upper) {
-                return Ok(None);
+            match range.upper.is_some_and(|upper| range.lower >= upper) {
+                true => Ok(None),
+                false => scan(db, family, range, limit, row),
             }
-            let mut options = ReadOptions::default();
-            if let Some(upper) = range.upper {
-                options.set_iterate_upper_bound(upper);
-            }
-            // The raw iterator lends its rows; the others allocate twice for each.
-            let mut rows = db.raw_iterator_cf_opt(&family, options);
-            rows.seek(range.lower);
-            for _ in 0..limit {
-                let Some((key, value)) = rows.item() else { break };
-                row(key, value);
-                rows.next();
-            }
-            rows.status()?;
-            Ok(rows.key().map(<[u8]>::to_vec))
         })
     }
 

@@ -79,6 +79,8 @@ pub trait RunCursor {
 pub struct RunSize {
     /// Entries of all kinds.
     pub entries: usize,
+    /// Those of them that delete a key.
+    pub deletes: usize,
     /// Bytes of their keys and values.
     pub bytes: usize,
 }
@@ -88,6 +90,7 @@ impl RunSize {
     #[inline]
     pub fn add(&mut self, entry: &RunEntry<'_>) {
         self.entries += 1;
+        self.deletes += usize::from(matches!(entry, RunEntry::Delete { .. }));
         self.bytes += match entry {
             RunEntry::Put { key, value } => key.len() + value.len(),
             RunEntry::Delete { key } => key.len(),

@@ -1,8 +1,9 @@
-//! The RocksDB backend from outside: conformance, corrupted files, presets, filters, sharing, closing.
+//! The RocksDB backend from outside: conformance, corrupted files, presets, filters, deletes, sharing, closing.
 
 mod closing;
 mod conformance;
 mod corruption;
+mod deleted;
 mod filter;
 mod interrupted;
 mod key_value;

@@ -113,7 +113,7 @@ mod tests {
         let delete = RunEntry::Delete { key: b"a" };
         let mut run =
             Sorted::new(vec![put(b"b", b"1"), put(b"a", b"1"), range, put(b"b", b"2"), delete, put(b"b", b"3")]);
-        assert_eq!(run.size(), Some(RunSize { entries: 3, bytes: 1 + 2 + 2 }));
+        assert_eq!(run.size(), Some(RunSize { entries: 3, deletes: 1, bytes: 1 + 2 + 2 }));
         let mut entries = Vec::new();
         while let Some(entry) = run.next().unwrap() {
             entries.push(format!("{entry:?}"));
