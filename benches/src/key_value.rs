@@ -24,6 +24,7 @@ pub(crate) trait KeyValue: Send + Sync {
     fn delete(&self, key: &[u8]) -> Result<()>;
     fn delete_range(&self, range: KeyRange<'_>) -> Result<()>;
     fn batch_put(&self, entries: &[(Key, &[u8])]) -> Result<()>;
+    fn batch_delete(&self, keys: &[Key]) -> Result<()>;
     /// Copies the values of keys. Gives how many there are.
     fn batch_get(&self, keys: &[Key]) -> Result<usize>;
     /// Copies entries of a range, at most `limit`. Gives how many.

@@ -74,8 +74,8 @@ fn a_job_counts_more_keys_than_fit_into_its_memory() {
 
 #[test]
 fn tombstones_are_scanned_on_memory_and_on_each_preset() {
-    for range in [&[][..], &["--range"]] {
-        let arguments = [&["tombstones", "--deletes", "300", "--scans", "3"][..], range].concat();
+    for how in [&[][..], &["--by", "batch", "--at-rest"], &["--by", "range"]] {
+        let arguments = [&["tombstones", "--deletes", "300", "--scans", "3"][..], how].concat();
         assert_eq!(rows(&bench(&arguments), "a scan of the range").len(), 9);
     }
 }

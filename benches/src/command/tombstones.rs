@@ -2,6 +2,7 @@
 
 use crate::{
     key_value::{KeyValue, Subject},
+    keys::Key,
     report::{
         Cell::{Count, Time},
         Report, Row,
@@ -9,10 +10,11 @@ use crate::{
     shared::Shared,
     values::Values,
 };
+use clap::ValueEnum;
 use gress_runtime::{Clock, Result, SystemClock};
 use gress_state::KeyRange;
 use gress_state_rocksdb::Preset;
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 #[derive(clap::Args)]
 pub(crate) struct Tombstones {
@@ -31,9 +33,23 @@ pub(crate) struct Tombstones {
     /// Bytes of a value.
     #[arg(long, default_value_t = 100)]
     value: usize,
-    /// Deletes the range at once instead of key by key.
+    /// How they are deleted.
+    #[arg(long, value_enum, default_value_t = By::Key)]
+    by: By,
+    /// Lets the keys come to rest in the last level before they are deleted, instead of deleting them in memory.
     #[arg(long)]
-    range: bool,
+    at_rest: bool,
+}
+
+/// How many keys a call deletes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum By {
+    /// One.
+    Key,
+    /// All, named one by one.
+    Batch,
+    /// All between two keys.
+    Range,
 }
 
 impl Tombstones {
@@ -42,7 +58,8 @@ impl Tombstones {
         let mut report = Report::new("tombstones");
         report.setting("deletes", deletes);
         report.setting("limit of a scan", self.limit);
-        report.setting("deleted", if self.range { "as a range" } else { "key by key" });
+        report.setting("deleted by", format!("{:?}", self.by).to_lowercase());
+        report.setting("deleted in", if self.at_rest { "the last level" } else { "memory" });
         report.setting("seed", shared.seed);
         let values = Values::new(self.value, shared.seed);
         let (mut rows, mut limits) = (Vec::new(), Vec::new());
@@ -78,12 +95,22 @@ impl Tombstones {
             state.put(&key(b'a', number), values.at(number))?;
             state.put(&key(b'z', number), values.at(number))?;
         }
+        if self.at_rest {
+            state.flush()?;
+            state.compact()?;
+        }
         let before = self.median_of_scans(state)?;
-        match self.range {
-            true => state.delete_range(KeyRange { lower: b"m", upper: Some(b"n") })?,
-            false => (0..deletes).try_for_each(|number| state.delete(&key(b'm', number)))?,
+        match self.by {
+            By::Key => (0..deletes).try_for_each(|number| state.delete(&key(b'm', number)))?,
+            By::Batch => state.batch_delete(&(0..deletes).map(|number| key(b'm', number)).collect::<Vec<_>>())?,
+            By::Range => state.delete_range(KeyRange { lower: b"m", upper: Some(b"n") })?,
         }
         let first = self.scan(state)?;
+        for _ in 0..SETTLING_SCANS {
+            rest(state)?;
+            self.scan(state)?;
+        }
+        rest(state)?;
         let after = self.median_of_scans(state)?;
         state.flush()?;
         let flushed = self.median_of_scans(state)?;
@@ -113,9 +140,28 @@ impl Tombstones {
     }
 }
 
-fn key(first: u8, number: u64) -> [u8; 9] {
-    let mut key = [first; 9];
-    key[1..].copy_from_slice(&number.to_be_bytes());
+/// Waits for flushes and compactions that the first scan may have begun.
+fn rest(state: &dyn KeyValue) -> Result<()> {
+    let busy = ["rocksdb.num-running-flushes", "rocksdb.mem-table-flush-pending"];
+    let busy = busy.into_iter().chain(["rocksdb.num-running-compactions", "rocksdb.compaction-pending"]);
+    let clock = SystemClock::start();
+    let mut quiet = 0;
+    while quiet < 3 && clock.now() < REST_MAX {
+        thread::park_timeout(Duration::from_millis(20));
+        let numbers = busy.clone().map(|name| state.number(name)).collect::<Result<Vec<_>>>()?;
+        quiet = if numbers.iter().any(|number| *number > 0) { 0 } else { quiet + 1 };
+    }
+    Ok(())
+}
+
+/// Scans that may still meet deletes: those in memory, those in files, those in files of the last level.
+const SETTLING_SCANS: usize = 3;
+/// A state that is still busy then is measured as it is.
+const REST_MAX: Duration = Duration::from_secs(30);
+
+fn key(first: u8, number: u64) -> Key {
+    let mut key = [first; 16];
+    key[8..].copy_from_slice(&number.to_be_bytes());
     key
 }
 

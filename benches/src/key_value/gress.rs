@@ -33,6 +33,10 @@ impl KeyValue for Gress {
         self.0.batch_put(entries.iter().copied())
     }
 
+    fn batch_delete(&self, keys: &[Key]) -> Result<()> {
+        self.0.batch_delete(keys)
+    }
+
     fn batch_get(&self, keys: &[Key]) -> Result<usize> {
         Ok(self.0.batch_get(keys)?.iter().flatten().count())
     }

@@ -66,6 +66,12 @@ impl KeyValue for Raw {
         Ok(self.db.write_opt(batch, &self.writes)?)
     }
 
+    fn batch_delete(&self, keys: &[Key]) -> Result<()> {
+        let mut batch = WriteBatch::default();
+        keys.iter().for_each(|key| batch.delete(key));
+        Ok(self.db.write_opt(batch, &self.writes)?)
+    }
+
     fn batch_get(&self, keys: &[Key]) -> Result<usize> {
         let mut sorted: Vec<&Key> = keys.iter().collect();
         sorted.sort_unstable();
