@@ -1,5 +1,5 @@
-//! Values as bytes, in the format of bincode 2 (`docs/formats.md` has it to the byte). The only module that names it, so
-//! that it can be replaced.
+//! Values as bytes, in the format of bincode 2 (`docs/formats.md` has it to the byte). All of Gress encodes and decodes
+//! values here, so that the format can be replaced.
 //!
 //! Decoding trusts nothing: what a forged length may allocate is bounded by the bytes that are there, nesting is bounded,
 //! and bytes that are left over are an error. Encoding refuses what decoding would.
