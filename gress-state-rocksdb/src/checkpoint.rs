@@ -5,7 +5,7 @@ use crate::{
     error::wrap,
 };
 use gress_core::{Error, Result};
-use gress_state::{CheckpointFile, run::FileSummary};
+use gress_state::{CheckpointFile, checkpoint::sync_directory, run::FileSummary};
 use rocksdb::checkpoint::Checkpoint;
 use std::{
     collections::BTreeMap,
@@ -78,7 +78,7 @@ pub(crate) fn link(copy: &Path, directory: &Path) -> Result<()> {
         }
         File::open(&to).and_then(|file| file.sync_all()).map_err(|e| Error::io("sync", &to, e))?;
     }
-    File::open(directory).and_then(|folder| folder.sync_all()).map_err(|e| Error::io("sync", directory, e))
+    sync_directory(directory)
 }
 
 fn file_names(directory: &Path) -> Result<Vec<String>> {

@@ -4,6 +4,7 @@
 //! there is what was flushed at some time or other. A mark stands in the directory for as long.
 
 use gress_core::{Error, Result};
+use gress_state::checkpoint::sync_directory;
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -40,7 +41,7 @@ impl Unfinished {
     pub(crate) fn begin(directory: &Path) -> Result<Self> {
         let mark = directory.join(MARK);
         File::create(&mark).and_then(|file| file.sync_all()).map_err(|e| Error::io("write", &mark, e))?;
-        sync(directory)?;
+        sync_directory(directory)?;
         Ok(Unfinished { directory: directory.to_path_buf() })
     }
 
@@ -48,7 +49,7 @@ impl Unfinished {
     pub(crate) fn end(&self) -> Result<()> {
         let mark = self.directory.join(MARK);
         fs::remove_file(&mark).map_err(|e| Error::io("remove", &mark, e))?;
-        sync(&self.directory)
+        sync_directory(&self.directory)
     }
 }
 
@@ -60,8 +61,4 @@ fn has_database(directory: &Path) -> Result<bool> {
         }
     }
     Ok(false)
-}
-
-fn sync(directory: &Path) -> Result<()> {
-    File::open(directory).and_then(|folder| folder.sync_all()).map_err(|e| Error::io("sync", directory, e))
 }

@@ -171,7 +171,10 @@ impl RunInput for LocalFile {
 }
 
 /// Makes the names in a directory survive a power cut.
-pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
+///
+/// # Errors
+/// Those of the file system, with the directory.
+pub fn sync_directory(directory: &Path) -> Result<()> {
     File::open(directory).and_then(|d| d.sync_all()).map_err(|e| Error::io("sync the directory", directory, e))
 }
 

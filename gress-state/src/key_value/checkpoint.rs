@@ -11,6 +11,7 @@
 
 use crate::{
     backend::{CheckpointFile, StateBackend},
+    checkpoint::sync_directory,
     framed::Frame,
     run::FileSummary,
 };
@@ -69,9 +70,9 @@ fn write(backend: &dyn StateBackend, kind: &str, directory: &Path, begun: &Path)
     let files = backend.checkpoint(&begun.join(DATA))?;
     let summary = CheckpointSummary { files: files.len(), bytes: files.iter().map(|file| file.summary.bytes).sum() };
     write_manifest(&begun.join(MANIFEST), kind, files)?;
-    sync(begun)?;
+    sync_directory(begun)?;
     fs::rename(begun, directory).map_err(|e| Error::io("create", directory, e))?;
-    above.iter().try_for_each(|folder| sync(folder))?;
+    above.iter().try_for_each(|folder| sync_directory(folder))?;
     Ok(summary)
 }
 
@@ -116,10 +117,6 @@ fn write_manifest(path: &Path, kind: &str, files: Vec<CheckpointFile>) -> Result
         file.sync_all()
     };
     write().map_err(|e| Error::io("write", path, e))
-}
-
-fn sync(directory: &Path) -> Result<()> {
-    File::open(directory).and_then(|folder| folder.sync_all()).map_err(|e| Error::io("sync", directory, e))
 }
 
 /// Compares every file of the checkpoint in `directory` with what was written. Gives the folder that a backend of `kind`
