@@ -2,7 +2,6 @@
 
 mod clock;
 
-pub(crate) use clock::since_1970;
 pub use clock::{Clock, SystemClock};
 
 use gress_core::Timestamp;

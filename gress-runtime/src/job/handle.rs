@@ -9,17 +9,22 @@ use crate::{
     coordinator::{Ended, ToCoordinator},
     metrics::{Endpoint, JobMetrics, Progress},
     task::{BlockingPool, run_on_thread},
-    time::{Clock, SystemClock, since_1970},
+    time::{Clock, SystemClock},
 };
 use crossbeam_channel::Sender;
 use futures::future::{Either, select};
 use gress_core::{Error, Result};
-use gress_state::SystemWallClock;
-use std::{net::SocketAddr, pin::pin, sync::Arc, thread::JoinHandle};
+use gress_state::{SystemWallClock, WallClock};
+use std::{net::SocketAddr, pin::pin, sync::Arc, thread::JoinHandle, time::Duration};
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
 };
+
+/// The time of day, for what is compared with other machines' clocks. One before 1970 is no reason not to run.
+fn since_1970(clock: &dyn WallClock) -> Duration {
+    Duration::from_millis(u64::try_from(clock.now().as_millis()).unwrap_or(0))
+}
 
 /// Threads that store runs, prepare and commit transactions: enough to keep a disk busy.
 const SLOW_WORK_THREADS: usize = 16;
@@ -61,7 +66,7 @@ impl JobHandle {
         let endpoint = job.config().metrics.address.map(|address| Endpoint::bind(address, &runtime)).transpose()?;
         let metrics_address = endpoint.as_ref().map(Endpoint::address);
         // The recorder must be there before anything is registered with it.
-        let metrics = JobMetrics::new(&job.config().name, clock.clone(), since_1970());
+        let metrics = JobMetrics::new(&job.config().name, clock.clone(), since_1970(&SystemWallClock));
         if let Some(endpoint) = endpoint {
             endpoint.serve(metrics.clone(), &runtime);
         }

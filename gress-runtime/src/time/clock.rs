@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Debug,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 /// Time since the job's start. Never falls.
@@ -29,11 +29,4 @@ impl Clock for SystemClock {
     fn now(&self) -> Duration {
         self.start.elapsed()
     }
-}
-
-/// The time of day, for what is compared with other machines' clocks. Read once, at a job's start.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the time of day")]
-pub(crate) fn since_1970() -> Duration {
-    // A clock that stands before 1970 is no reason not to run.
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
