@@ -18,30 +18,65 @@ impl RunCursor for Single<'_> {
     }
 
     fn size(&self) -> Option<RunSize> {
-        Some(size(self.0.as_slice()))
+        Some(size(self.0.iter()))
     }
 }
 
 /// Entries that lie somewhere else.
 pub(super) struct Sorted<'a> {
     entries: Vec<RunEntry<'a>>,
+    /// In what order they come.
+    ranks: Vec<Rank>,
     next: usize,
+}
+
+/// Where an entry is, beside the beginning of what its key does not share with all others: most comparisons need no more, and look at no key.
+struct Rank {
+    beginning: u64,
+    at: usize,
 }
 
 impl<'a> Sorted<'a> {
     /// Sorts the entries. Of several puts and deletes of one key the last one counts.
-    pub(super) fn new(mut entries: Vec<RunEntry<'a>>) -> Self {
-        entries.sort_by(|a, b| order(a).cmp(&order(b)));
+    pub(super) fn new(entries: Vec<RunEntry<'a>>) -> Self {
+        let shared = shared_by_all(&entries);
+        let rank = |(at, entry): (usize, &RunEntry<'_>)| Rank { beginning: beginning(&entry.key()[shared..]), at };
+        let mut ranks: Vec<Rank> = entries.iter().enumerate().map(rank).collect();
+        let order = |rank: &Rank| (order(&entries[rank.at]), rank.at);
+        ranks.sort_unstable_by(|a, b| a.beginning.cmp(&b.beginning).then_with(|| order(a).cmp(&order(b))));
         // Of equal keys the later entry stands behind, and is moved to the front before the others go.
-        entries.dedup_by(|later, earlier| {
-            let same = order(later) == order(earlier) && !is_range(later);
+        ranks.dedup_by(|later, earlier| {
+            let same = later.beginning == earlier.beginning
+                && order(later).0 == order(earlier).0
+                && !is_range(&entries[later.at]);
             if same {
-                *earlier = *later;
+                earlier.at = later.at;
             }
             same
         });
-        Sorted { entries, next: 0 }
+        Sorted { entries, ranks, next: 0 }
     }
+
+    fn rest(&self) -> impl Iterator<Item = &RunEntry<'a>> {
+        self.ranks[self.next..].iter().map(|rank| &self.entries[rank.at])
+    }
+}
+
+/// How many bytes all keys begin with in common.
+fn shared_by_all(entries: &[RunEntry<'_>]) -> usize {
+    let Some((first, others)) = entries.split_first() else { return 0 };
+    let shared_with = |first: &[u8], key: &[u8]| first.iter().zip(key).take_while(|(a, b)| a == b).count();
+    others.iter().fold(first.key().len(), |shared, entry| shared_with(&first.key()[..shared], entry.key()))
+}
+
+/// A number that is lower only for a lower key.
+fn beginning(key: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    match key.first_chunk() {
+        Some(first) => bytes = *first,
+        None => bytes[..key.len()].copy_from_slice(key),
+    }
+    u64::from_be_bytes(bytes)
 }
 
 /// A range comes before a put or delete of its first key.
@@ -55,20 +90,21 @@ fn is_range(entry: &RunEntry<'_>) -> bool {
 
 impl RunCursor for Sorted<'_> {
     fn next(&mut self) -> Result<Option<RunEntry<'_>>> {
-        let entry = self.entries.get(self.next).copied();
+        let entry = self.rest().next().copied();
         self.next += usize::from(entry.is_some());
         Ok(entry)
     }
 
     fn size(&self) -> Option<RunSize> {
-        Some(size(&self.entries[self.next..]))
+        Some(size(self.rest()))
     }
 }
 
-fn size(entries: &[RunEntry<'_>]) -> RunSize {
-    let mut size = RunSize::default();
-    entries.iter().for_each(|entry| size.add(entry));
-    size
+fn size<'e, 'a: 'e>(entries: impl Iterator<Item = &'e RunEntry<'a>>) -> RunSize {
+    entries.fold(RunSize::default(), |mut size, entry| {
+        size.add(entry);
+        size
+    })
 }
 
 /// A run in place of everything that is there.
@@ -105,6 +141,17 @@ mod tests {
 
     fn put<'a>(key: &'a [u8], value: &'a [u8]) -> RunEntry<'a> {
         RunEntry::Put { key, value }
+    }
+
+    #[test]
+    fn keys_that_begin_alike_are_told_apart() {
+        let keys: [&[u8]; 7] = [b"", b"\0", b"\0\0", b"a\0\0\0\0\0\0", b"a\0\0\0\0\0\0\0", b"a\0\0\0\0\0\0\0\0", b"b"];
+        let mut run = Sorted::new(keys.iter().rev().chain(&keys[..1]).map(|key| put(key, b"")).collect());
+        let mut sorted = Vec::new();
+        while let Some(entry) = run.next().unwrap() {
+            sorted.push(entry.key().to_vec());
+        }
+        assert_eq!(sorted, keys);
     }
 
     #[test]

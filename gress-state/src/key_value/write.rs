@@ -14,7 +14,7 @@ use crate::{
     ttl::Stamp,
 };
 use gress_core::Result;
-use std::{ops::Range, time::Duration};
+use std::{cell::Cell, ops::Range, time::Duration};
 
 impl KeyValueState {
     /// `key` has `value` from now on.
@@ -37,11 +37,12 @@ impl KeyValueState {
     fn put_stamped(&self, key: &[u8], value: &[u8], stamp: Stamp) -> Result<()> {
         check_key(key)?;
         check_value(value)?;
-        let mut stored = Vec::with_capacity(Stamp::MAX_LEN + value.len());
-        stamp.encode(&mut stored);
-        stored.extend_from_slice(value);
         let _turn = self.turns.at([key]);
-        self.apply(&mut Single::new(RunEntry::Put { key, value: &stored }))?;
+        with_scratch(|stored| {
+            stamp.encode(stored);
+            stored.extend_from_slice(value);
+            self.apply(&mut Single::new(RunEntry::Put { key, value: stored }))
+        })?;
         self.meter.wrote(key.len() + value.len());
         Ok(())
     }
@@ -99,11 +100,12 @@ impl KeyValueState {
         stamp: Stamp,
     ) -> Result<()> {
         let entries: Vec<(K, V)> = entries.into_iter().collect();
-        let mut values = Values::default();
         for (key, value) in &entries {
             check_key(key.as_ref())?;
-            values.push(stamp, value.as_ref())?;
+            check_value(value.as_ref())?;
         }
+        let mut values = Values::for_some(entries.iter().map(|(_, value)| value.as_ref().len()));
+        entries.iter().for_each(|(_, value)| values.push(stamp, value.as_ref()));
         let puts = entries.iter().zip(values.iter());
         let mut run = Sorted::new(puts.map(|((key, _), value)| RunEntry::Put { key: key.as_ref(), value }).collect());
         let _turn = self.turns.at(entries.iter().map(|(key, _)| key.as_ref()));
@@ -135,10 +137,10 @@ impl KeyValueState {
     pub fn write(&self, batch: &Batch) -> Result<()> {
         self.measured(Operation::Batch, || {
             let resolved = batch.resolve()?;
-            let mut values = Values::default();
+            let mut values = Values::for_some(resolved.points.values().flatten().map(|(value, _)| value.len()));
             for (value, ttl) in resolved.points.values().flatten() {
                 let stamp = ttl.map_or_else(|| self.lifetimes.stamp(), |ttl| self.lifetimes.stamp_for(ttl))?;
-                values.push(stamp, value)?;
+                values.push(stamp, value);
             }
             let _turn = self.turn_at(&resolved);
             let bytes =
@@ -172,21 +174,39 @@ fn entries<'a>(resolved: &Resolved<'a>, values: &'a Values) -> Vec<RunEntry<'a>>
     resolved.ranges.iter().copied().chain(points).collect()
 }
 
+/// Lends a buffer that is empty and need not be allocated, as a rule.
+fn with_scratch<R>(then: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    /// A larger one is not kept.
+    const KEPT_BYTES: usize = 64 << 10;
+    thread_local! { static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) } }
+    // Taken out while it is lent: what is called with it may write to another state.
+    let mut scratch = SCRATCH.take();
+    let outcome = then(&mut scratch);
+    if scratch.capacity() <= KEPT_BYTES {
+        scratch.clear();
+        SCRATCH.set(scratch);
+    }
+    outcome
+}
+
 /// Values behind their stamps, one after another.
-#[derive(Default)]
 struct Values {
     bytes: Vec<u8>,
     places: Vec<Range<usize>>,
 }
 
 impl Values {
-    fn push(&mut self, stamp: Stamp, value: &[u8]) -> Result<()> {
-        check_value(value)?;
+    /// Room for values of these lengths.
+    fn for_some(lengths: impl Iterator<Item = usize>) -> Self {
+        let (count, bytes) = lengths.fold((0, 0), |(count, bytes), length| (count + 1, bytes + length));
+        Values { bytes: Vec::with_capacity(bytes + count * Stamp::MAX_LEN), places: Vec::with_capacity(count) }
+    }
+
+    fn push(&mut self, stamp: Stamp, value: &[u8]) {
         let start = self.bytes.len();
         stamp.encode(&mut self.bytes);
         self.bytes.extend_from_slice(value);
         self.places.push(start..self.bytes.len());
-        Ok(())
     }
 
     fn iter(&self) -> impl Iterator<Item = &[u8]> {
