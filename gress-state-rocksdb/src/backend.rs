@@ -5,7 +5,6 @@ use crate::{
     database::Database,
     durability::Durability,
     error::wrap,
-    lock::DirectoryLock,
     logs::{self, Logs},
     options::{Options, RocksDbConfig},
     readings::readings,
@@ -16,7 +15,9 @@ use crate::{
     unfinished::Unfinished,
 };
 use gress_core::{Error, Result, StateName};
-use gress_state::{BackendStats, CheckpointFile, Reading, StateBackend, StateStore, ttl::Expiry};
+use gress_state::{
+    BackendStats, CheckpointFile, Reading, StateBackend, StateStore, directory::DirectoryLock, ttl::Expiry,
+};
 use rocksdb::{BottommostLevelCompaction, CompactOptions};
 use std::{path::Path, sync::Arc};
 

@@ -4,10 +4,10 @@ use crate::{
     checkpoint::KnownFiles,
     error::{closed, wrap, wrap_in_store},
     ingest,
-    lock::DirectoryLock,
     ttl_filter::Expiries,
 };
 use gress_core::Result;
+use gress_state::directory::DirectoryLock;
 use rocksdb::{ColumnFamily, ColumnFamilyDescriptor, DBWithThreadMode, Options, SingleThreaded};
 use std::{
     collections::BTreeSet,

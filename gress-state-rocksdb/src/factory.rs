@@ -4,14 +4,13 @@ use crate::{
     backend::{Parts, RocksDbBackend},
     checkpoint, direct_io,
     durability::Durability,
-    lock::DirectoryLock,
     logs::Logs,
     options::{Options, RocksDbConfig},
     shared::Shared,
     unfinished::Unfinished,
 };
 use gress_core::{Error, Result};
-use gress_state::{BackendFactory, StateBackend};
+use gress_state::{BackendFactory, StateBackend, directory::DirectoryLock};
 use std::path::Path;
 
 /// Opens the databases of one process, which share a cache, a limit over all write buffers, and threads.
@@ -60,17 +59,10 @@ impl RocksDbFactory {
     /// threads, which all factories of a process share.
     ///
     /// # Errors
-    /// A config that contradicts itself, see [`RocksDbConfig::validate`], or one with a log: what a job's state survives
-    /// is its checkpoints' to say.
+    /// A config that no job can have, see [`RocksDbConfig::validate_for_job`].
     pub fn new(config: RocksDbConfig, instances: usize) -> Result<Self> {
-        if let Some(durability @ (Durability::Wal | Durability::WalSync)) = config.durability {
-            return Err(Error::config(format!(
-                "`state.rocksdb.durability` is `{durability}`, which a job does not have: its checkpoints and its source \
-                 are its log; leave it out, or set `checkpoint`"
-            )));
-        }
         let instances = instances.max(1);
-        let whole = checked(&config)?;
+        let whole = checked(&config, RocksDbConfig::validate_for_job)?;
         let shared = Shared::new(&whole, instances)?;
         Ok(RocksDbFactory { config, options: whole.share_of(instances), shared, purpose: Purpose::Task })
     }
@@ -81,7 +73,7 @@ impl RocksDbFactory {
     /// # Errors
     /// A config that contradicts itself, see [`RocksDbConfig::validate`].
     pub fn for_key_values(config: RocksDbConfig) -> Result<Self> {
-        let options = checked(&config)?;
+        let options = checked(&config, RocksDbConfig::validate)?;
         let shared = Shared::new(&options, 1)?;
         let purpose = Purpose::KeyValue(config.durability.unwrap_or_default());
         Ok(RocksDbFactory { config, options, shared, purpose })
@@ -148,7 +140,8 @@ impl RocksDbFactory {
                 self.open_parts(directory, Durability::Checkpoint, None, None)
             }
             Purpose::KeyValue(durability) => {
-                let lock = DirectoryLock::take(directory)?;
+                let mut lock = DirectoryLock::take(directory)?;
+                lock.sign()?;
                 Unfinished::check(directory)?;
                 let lasts = durability == Durability::Checkpoint;
                 let unfinished = (lasts || copy.is_some()).then(|| Unfinished::begin(directory)).transpose()?;
@@ -205,7 +198,7 @@ impl BackendFactory for RocksDbFactory {
 }
 
 /// The options of the whole process.
-fn checked(config: &RocksDbConfig) -> Result<Options> {
-    config.validate().map_err(|reason| Error::config(format!("`state.rocksdb`: {reason}")))?;
+fn checked(config: &RocksDbConfig, validate: fn(&RocksDbConfig) -> Result<(), String>) -> Result<Options> {
+    validate(config).map_err(|reason| Error::config(format!("`state.rocksdb`: {reason}")))?;
     Ok(config.effective())
 }

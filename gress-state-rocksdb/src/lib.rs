@@ -25,7 +25,6 @@ mod error;
 mod factory;
 mod ingest;
 mod key_value;
-mod lock;
 mod logs;
 mod nearest;
 mod options;

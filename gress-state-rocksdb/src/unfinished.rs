@@ -4,7 +4,7 @@
 //! there is what was flushed at some time or other. A mark stands in the directory for as long.
 
 use gress_core::{Error, Result};
-use gress_state::checkpoint::sync_directory;
+use gress_state::directory::sync_directory;
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},

@@ -1,6 +1,9 @@
 //! Which settings cannot work together, or at all. Pure: a config in, sentences out.
 
-use crate::options::{Options, RocksDbConfig};
+use crate::{
+    durability::Durability,
+    options::{Options, RocksDbConfig},
+};
 use std::fmt::Display;
 
 impl RocksDbConfig {
@@ -21,6 +24,22 @@ impl RocksDbConfig {
             true => Ok(()),
             false => Err(review.problems.join("; ")),
         }
+    }
+
+    /// Checks the resolved options for the states of a job.
+    ///
+    /// # Errors
+    /// Those of [`RocksDbConfig::validate`], and a durability with a log.
+    pub fn validate_for_job(&self) -> Result<(), String> {
+        let logged = self.durability.filter(|durability| *durability != Durability::Checkpoint);
+        let problem = logged.map(|durability| {
+            format!(
+                "`durability: {durability}` is for plain key-value states, a job's log are its checkpoints and its source: \
+                 leave it out, or set `checkpoint`"
+            )
+        });
+        let problems: Vec<_> = problem.into_iter().chain(self.validate().err()).collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
     }
 }
 

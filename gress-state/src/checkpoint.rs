@@ -22,7 +22,7 @@ mod storage;
 
 pub use chain::{Chain, RunContent, RunRef};
 pub use fold::plan_fold;
-pub use local::{LocalStorage, sync_directory};
+pub use local::LocalStorage;
 pub use manifest::{
     Ending, Manifest, OperatorState, PendingTransaction, SinkSnapshot, SourceSnapshot, StateSnapshot, TaskSnapshot,
 };

@@ -11,6 +11,7 @@
 
 mod backend;
 pub mod checkpoint;
+pub mod directory;
 mod framed;
 mod handle;
 mod key;

@@ -32,7 +32,7 @@ impl BackendOptions for RocksDbOptions {
         let parts = budget::divide(config, config.parallelism)?;
         let options = backends::resolved_options(config, &parts)?;
         let settings = &config.state.rocksdb;
-        options.validate().map_err(|reason| Contradiction { keys: named(&reason, settings), reason })
+        options.validate_for_job().map_err(|reason| Contradiction { keys: named(&reason, settings), reason })
     }
 }
 
@@ -104,6 +104,14 @@ mod tests {
         let text = outcome(&[("state.rocksdb.preset", "low-latency"), ("state.rocksdb.use_direct_reads", "true")]);
         assert!(text.starts_with("`state.rocksdb.use_direct_reads` is `true`, set in code: "), "{text}");
         assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn a_log_that_only_plain_states_have_is_refused_with_the_config() {
+        let text = outcome(&[("state.rocksdb.durability", "wal")]);
+        assert!(text.starts_with("`state.rocksdb.durability` is `wal`, set in code: "), "{text}");
+        assert!(text.contains("leave it out, or set `checkpoint`"), "{text}");
+        assert_eq!(outcome(&[("state.rocksdb.durability", "checkpoint")]), "");
     }
 
     #[test]

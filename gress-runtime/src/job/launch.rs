@@ -9,7 +9,7 @@ use super::{
     Job,
     build::{Build, Shared},
     claim::{ToReplay, claim, first_claim},
-    directory::{DirectoryLock, empty_directory, work_directory},
+    directory::{empty_directory, work_directory},
     graph::{Plan, TaskGroup},
     inspect::look,
     report::{Outcome, Report},
@@ -33,6 +33,7 @@ use gress_state::{
         CheckpointStorage, Collected, Ending, LocalStorage, Manifest, Put, Retention, SourceSnapshot, TaskSnapshot,
         manifest_name, recover,
     },
+    directory::{DirectoryLock, create_directory},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -171,7 +172,8 @@ impl Prepared {
         let mut lock = match existing {
             Some(lock) => lock,
             None => {
-                let lock = DirectoryLock::create(directory)?;
+                create_directory(directory)?;
+                let lock = DirectoryLock::take(directory)?;
                 found = look(storage.as_ref(), plan, &fresh, directory)?;
                 lock
             }

@@ -4,7 +4,10 @@
 //! names is on the disk before the manifest is.
 
 use super::storage::{CheckpointStorage, Put};
-use crate::run::RunInput;
+use crate::{
+    directory::{create_directory, sync_directory},
+    run::RunInput,
+};
 use gress_core::{Error, ErrorKind, Result};
 use std::{
     fs::{self, File, OpenOptions},
@@ -168,26 +171,6 @@ impl RunInput for LocalFile {
     fn name(&self) -> String {
         format!("`{}`", self.path.display())
     }
-}
-
-/// Makes the names in a directory survive a power cut.
-///
-/// # Errors
-/// Those of the file system, with the directory.
-pub fn sync_directory(directory: &Path) -> Result<()> {
-    File::open(directory).and_then(|d| d.sync_all()).map_err(|e| Error::io("sync the directory", directory, e))
-}
-
-/// Creates a directory and its parents, and makes their names durable.
-pub(crate) fn create_directory(directory: &Path) -> Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    fs::create_dir_all(directory).map_err(|e| Error::io("create the directory", directory, e))?;
-    for ancestor in directory.ancestors().skip(1).take_while(|a| !a.as_os_str().is_empty()).take(3) {
-        sync_directory(ancestor)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@
 
 use crate::{
     backend::{CheckpointFile, StateBackend},
-    checkpoint::sync_directory,
+    directory::{create_directory, parent, sync_directory},
     framed::Frame,
     run::FileSummary,
 };
@@ -65,29 +65,14 @@ pub(super) fn create(backend: &dyn StateBackend, kind: &str, directory: &Path) -
 
 /// Writes a checkpoint into `begun`, which then becomes `directory`.
 fn write(backend: &dyn StateBackend, kind: &str, directory: &Path, begun: &Path) -> Result<CheckpointSummary> {
-    let above = changed_by(parent(directory));
-    fs::create_dir_all(begun).map_err(|e| Error::io("create", begun, e))?;
+    create_directory(begun)?;
     let files = backend.checkpoint(&begun.join(DATA))?;
     let summary = CheckpointSummary { files: files.len(), bytes: files.iter().map(|file| file.summary.bytes).sum() };
     write_manifest(&begun.join(MANIFEST), kind, files)?;
     sync_directory(begun)?;
     fs::rename(begun, directory).map_err(|e| Error::io("create", directory, e))?;
-    above.iter().try_for_each(|folder| sync_directory(folder))?;
+    sync_directory(parent(directory))?;
     Ok(summary)
-}
-
-/// Folders that are other ones once `folder` exists and something is put into it: itself, those above it that are made
-/// with it, and the one that they are made in.
-fn changed_by(folder: &Path) -> Vec<PathBuf> {
-    let mut changed = Vec::new();
-    for folder in folder.ancestors() {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        changed.push(folder.to_path_buf());
-        if folder.exists() {
-            break;
-        }
-    }
-    changed
 }
 
 /// Where a checkpoint lies until it is finished.
@@ -98,14 +83,6 @@ fn begun(directory: &Path) -> Result<PathBuf> {
     let mut begun = name.to_os_string();
     begun.push(".unfinished");
     Ok(directory.with_file_name(begun))
-}
-
-fn parent(directory: &Path) -> &Path {
-    match directory.parent() {
-        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
-        Some(parent) => parent,
-        None => directory,
-    }
 }
 
 fn write_manifest(path: &Path, kind: &str, files: Vec<CheckpointFile>) -> Result<()> {
@@ -227,16 +204,5 @@ mod tests {
         fs::remove_file(&manifest).unwrap();
         fs::create_dir(&manifest).unwrap();
         refused();
-    }
-
-    #[test]
-    fn every_folder_that_is_made_for_a_checkpoint_is_synced_and_the_one_above_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        assert_eq!(changed_by(folder.path()), [folder.path()]);
-        assert_eq!(changed_by(&at("a/b/c")), [at("a/b/c"), at("a/b"), at("a"), folder.path().into()]);
-        std::fs::create_dir_all(at("a/b")).unwrap();
-        assert_eq!(changed_by(&at("a/b/c")), [at("a/b/c"), at("a/b")]);
-        assert_eq!(changed_by(Path::new("no-such/folder")), ["no-such/folder", "no-such", "."].map(PathBuf::from));
     }
 }

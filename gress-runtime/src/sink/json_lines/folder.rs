@@ -1,7 +1,10 @@
 //! The sink's folder: names in it become durable when it is synced.
 
 use gress_core::{Error, ErrorKind, Result};
-use gress_state::run::{FileDigest, FileSummary};
+use gress_state::{
+    directory::{create_directory, sync_directory},
+    run::{FileDigest, FileSummary},
+};
 use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, DirEntry, File, OpenOptions},
@@ -33,11 +36,7 @@ impl Folder {
 
     /// Creates the folder with its parents, and makes their names durable.
     pub(super) fn create(&self) -> Result<()> {
-        // Parents of what is missing, from the inside out; the empty path is the working directory.
-        let missing = self.0.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists());
-        let changed: Vec<_> = missing.filter_map(Path::parent).map(Path::to_owned).collect();
-        fs::create_dir_all(&self.0).map_err(|e| Error::io("create the output folder", &self.0, e))?;
-        changed.iter().try_for_each(|path| sync(if path.as_os_str().is_empty() { Path::new(".") } else { path }))
+        create_directory(&self.0)
     }
 
     /// Takes the folder for this process. The lock is the folder's own, so no file tells of it, and goes with the process.
@@ -51,7 +50,7 @@ impl Folder {
 
     /// Makes the names in the folder durable.
     pub(super) fn sync(&self) -> Result<()> {
-        sync(&self.0)
+        sync_directory(&self.0)
     }
 
     /// What is in the folder, by name; nothing if it does not exist.
@@ -132,10 +131,6 @@ impl OutputFile {
     pub(super) fn sync(&self) -> Result<()> {
         self.file.sync_all().map_err(|e| Error::io("sync", &self.path, e))
     }
-}
-
-fn sync(folder: &Path) -> Result<()> {
-    File::open(folder).and_then(|f| f.sync_all()).map_err(|e| Error::io("sync the folder", folder, e))
 }
 
 fn summarise(mut file: File) -> io::Result<FileSummary> {
