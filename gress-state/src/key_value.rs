@@ -145,15 +145,16 @@ impl KeyValueState {
         let mut reader = SnapshotReader::new(BufReader::with_capacity(BUFFER_BYTES, from))?;
         let before = self.writing(|| self.lifetimes.restart())?;
         let mut run = Replacing::new(after_every_key(), &mut reader);
-        let applied = self.entries.apply_run(&mut run);
-        if let Err(error) = &applied {
+        if let Err(error) = self.entries.apply_run(&mut run) {
             // Where `from` has failed, the backend has not.
             if !run.is_cut() {
-                self.note_failure(error);
+                self.note_failure(&error);
             }
-            self.lifetimes.resume(before)?;
+            // What is told is why the restore failed, not why undoing it did.
+            let _ = self.lifetimes.resume(before).inspect_err(|undo| self.note_failure(undo));
+            return Err(error);
         }
-        applied.map(|()| reader.summary())
+        Ok(reader.summary())
     }
 
     /// Writes a copy of the state, as it stands at one moment of the call, into `directory`, which must not exist. On

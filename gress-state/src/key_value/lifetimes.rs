@@ -82,8 +82,8 @@ impl Lifetimes {
             return Err(Error::argument("a state that expires by the system's clock has no event time to advance"));
         }
         let _turn = self.turn_at_beginning();
-        let waits = self.noted()?.is_none_or(|since| since == NOT_YET);
-        if waits && self.expiry.horizon() == BEFORE_TIME {
+        let begins = self.expiry.horizon() == BEFORE_TIME;
+        if begins && self.noted()?.is_none_or(|since| since == NOT_YET) {
             self.begin(now.as_millis())?;
         }
         self.expiry.advance(now.as_millis());
