@@ -9,6 +9,7 @@ mod load;
 use crate::{
     key_value::{KeyValue, Subject, fill},
     keys::{Keys, Skew},
+    latencies::Latencies,
     report::{
         Cell::{Count, Ratio},
         Report, Row,
@@ -29,11 +30,11 @@ pub(crate) struct Latency {
     /// Where most of the state is read from.
     #[arg(long, value_delimiter = ',', default_values = ["cached", "disk"])]
     from: Vec<From>,
-    /// Seconds of the search for the peak and of each measurement [default: 60; short: 5].
+    /// Seconds of the search for the peak and of the measurement of each state, over all rounds [default: 60; short: 5].
     #[arg(long)]
     seconds: Option<f64>,
-    /// Measurements of each state, in turns; all of one state count together.
-    #[arg(long, default_value_t = 1)]
+    /// In how many parts each state is measured, in turns; all of one state count together.
+    #[arg(long, default_value_t = 2)]
     rounds: u32,
     /// Seconds from one checkpoint to the next [default: 10; short: 1].
     #[arg(long)]
@@ -108,24 +109,34 @@ impl Latency {
             keys: Keys::draw(Skew::Zipf, count, shared.seed)?,
             values: Values::new(self.value, shared.seed),
             gets: self.gets,
-            seconds: shared.seconds(self.seconds, 60.0, 5.0),
+            seconds: shared.seconds(self.seconds, 60.0, 5.0) / self.rounds.max(1),
         };
         let bench = Bench { from, load, checkpoint_each: shared.seconds(self.checkpoint_seconds, 10.0, 1.0) };
-        let mut states = Vec::new();
-        for (folder, subject) in [("gress", Subject::Gress(config.clone())), ("raw", Subject::Raw(config))] {
+        let open = |folder: &str, subject: Subject| {
             let state = subject.open(&scratch.path().join(folder))?;
             fill(&*state, count, &bench.load.values)?;
-            let peak = bench.peak(&*state, scratch.path())?;
-            states.push(Measured { name: subject.name(), state, peak, outcome: Outcome::new()? });
-        }
-        let rate = self.rate.unwrap_or(states[0].peak / 2.0);
+            Measured::new(subject.name(), state)
+        };
+        let mut states = [open("gress", Subject::Gress(config.clone()))?, open("raw", Subject::Raw(config))?];
+        self.in_turns(&mut states, |measured| bench.peak(measured, scratch.path()))?;
+        let rate = self.rate.unwrap_or(states[0].peak.per_second() / 2.0);
+        self.in_turns(&mut states, |measured| bench.at_rate(measured, rate, scratch.path()))?;
+        bench.report(&states, rate, report);
+        states.iter().try_for_each(|measured| measured.state.close())
+    }
+
+    /// Measures each state in each round, while the other one rests.
+    fn in_turns(&self, states: &mut [Measured; 2], mut measure: impl FnMut(&mut Measured) -> Result<()>) -> Result<()> {
         for round in 0..self.rounds.max(1) {
             // Whoever was last is first in the next round.
             let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
-            order.into_iter().try_for_each(|at| bench.at_rate(&mut states[at], rate, scratch.path()))?;
+            for at in order {
+                // Else one pays for what was written to the other.
+                states.iter().try_for_each(|measured| settle(&*measured.state))?;
+                measure(&mut states[at])?;
+            }
         }
-        bench.report(&states, rate, report);
-        states.iter().try_for_each(|measured| measured.state.close())
+        Ok(())
     }
 
     fn config(&self, from: From, shared: &Shared) -> RocksDbConfig {
@@ -148,32 +159,38 @@ struct Bench {
 struct Measured {
     name: String,
     state: Box<dyn KeyValue>,
-    /// Requests a second in a closed loop.
-    peak: f64,
+    /// Requests in a closed loop.
+    peak: Latencies,
     outcome: Outcome,
+    /// The request that comes next: what was read a round ago is not read again because it was.
+    next: u64,
 }
 
 impl Bench {
     /// The most requests a second, over as long a time as is measured later, with compaction and checkpoints.
-    fn peak(&self, state: &dyn KeyValue, folder: &Path) -> Result<f64> {
-        let run = || self.load.as_fast_as_possible(state);
-        while_checkpointing(state, folder, self.checkpoint_each, run).map(|(peak, _)| peak)
+    fn peak(&self, measured: &mut Measured, folder: &Path) -> Result<()> {
+        let (state, next) = (&*measured.state, measured.next);
+        let run = || self.load.as_fast_as_possible(state, next);
+        let (peak, _) = while_checkpointing(state, folder, self.checkpoint_each, run)?;
+        measured.next += peak.count();
+        measured.peak.add(&peak)
     }
 
     fn at_rate(&self, measured: &mut Measured, rate: f64, folder: &Path) -> Result<()> {
-        let state = &*measured.state;
+        let (state, next) = (&*measured.state, measured.next);
         let compacted = state.number(COMPACTED)?;
-        let run = || self.load.at_rate(state, rate);
+        let run = || self.load.at_rate(state, next, rate);
         let (mut outcome, checkpoints) = while_checkpointing(state, folder, self.checkpoint_each, run)?;
         outcome.checkpoints = checkpoints;
         outcome.compacted_bytes = state.number(COMPACTED)? - compacted;
+        measured.next += outcome.all.count();
         measured.outcome.add(&outcome)
     }
 
-    fn report(&self, states: &[Measured], rate: f64, report: &mut Report) {
+    fn report(&self, states: &[Measured; 2], rate: f64, report: &mut Report) {
         let rows: Vec<Row> = states.iter().flat_map(|measured| measured.rows(rate)).collect();
         report.table(&format!("latency, {}", self.from.name()), &rows);
-        let [gress, raw] = states else { return };
+        let [gress, raw] = states;
         let (ours, theirs) = (&gress.outcome.all, &raw.outcome.all);
         let ratio = |quantile| ours.at(quantile).as_secs_f64() / theirs.at(quantile).as_secs_f64().max(1e-9);
         let ratios = Row::default()
@@ -181,7 +198,7 @@ impl Bench {
             .with("p99", Ratio(ratio(0.99)))
             .with("p99.9", Ratio(ratio(0.999)))
             .with("max", Ratio(ours.max().as_secs_f64() / theirs.max().as_secs_f64().max(1e-9)))
-            .with("peak", Ratio(gress.peak / raw.peak));
+            .with("peak", Ratio(gress.peak.per_second() / raw.peak.per_second()));
         report.table(&format!("Gress to raw RocksDB, {}", self.from.name()), &[ratios]);
         let name = self.from.name();
         let micros = |time: Duration| time.as_secs_f64() * 1e6;
@@ -193,17 +210,38 @@ impl Bench {
     }
 }
 
+/// Waits until nothing is flushed or compacted any more.
+fn settle(state: &dyn KeyValue) -> Result<()> {
+    const QUIET: [&str; 4] = [
+        "rocksdb.num-running-flushes",
+        "rocksdb.num-running-compactions",
+        "rocksdb.mem-table-flush-pending",
+        "rocksdb.compaction-pending",
+    ];
+    loop {
+        let running = QUIET.iter().map(|name| state.number(name)).sum::<Result<u64>>()?;
+        if running == 0 {
+            return Ok(());
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
 /// RocksDB's counter of bytes that compactions have written.
 const COMPACTED: &str = "rocksdb.compact.write.bytes";
 
 impl Measured {
+    fn new(name: String, state: Box<dyn KeyValue>) -> Result<Self> {
+        Ok(Measured { name, state, peak: Latencies::new()?, outcome: Outcome::new()?, next: 0 })
+    }
+
     fn rows(&self, rate: f64) -> Vec<Row> {
         let Outcome { all, gets, puts, checkpoints, compacted_bytes } = &self.outcome;
         let kinds = [("all", all), ("get", gets), ("put", puts)];
         let row = |(kind, latencies): (&'static str, &crate::latencies::Latencies)| {
             let row = Row::default()
                 .with("state", self.name.as_str())
-                .with("peak/s", Count(self.peak as u64))
+                .with("peak/s", Count(self.peak.per_second() as u64))
                 .with("rate/s", Count(rate as u64))
                 .with("served/s", Count(latencies.per_second() as u64))
                 .with("checkpoints", Count(*checkpoints))

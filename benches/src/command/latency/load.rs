@@ -26,13 +26,14 @@ pub(super) struct Outcome {
 const AWAKE: Duration = Duration::from_micros(300);
 
 impl Load {
-    /// Requests a second where each follows right after the one before.
-    pub(super) fn as_fast_as_possible(&self, state: &dyn KeyValue) -> Result<f64> {
-        Ok(Latencies::of_loop(self.seconds, |index| self.request(state, index).map(drop))?.per_second())
+    /// Requests from number `first` on, each right after the one before.
+    pub(super) fn as_fast_as_possible(&self, state: &dyn KeyValue, first: u64) -> Result<Latencies> {
+        Latencies::of_loop(self.seconds, |index| self.request(state, first + index).map(drop))
     }
 
-    /// Requests that are due `rate` times a second. Each time counts from the moment when the request was due.
-    pub(super) fn at_rate(&self, state: &dyn KeyValue, rate: f64) -> Result<Outcome> {
+    /// Requests from number `first` on that are due `rate` times a second. Each time counts from the moment when the
+    /// request was due.
+    pub(super) fn at_rate(&self, state: &dyn KeyValue, first: u64, rate: f64) -> Result<Outcome> {
         let mut outcome = Outcome::new()?;
         let between = 1.0 / rate.max(1e-3);
         let clock = SystemClock::start();
@@ -42,7 +43,7 @@ impl Load {
                 break;
             }
             wait_until(&clock, due);
-            let was_get = self.request(state, index)?;
+            let was_get = self.request(state, first + index)?;
             let took = clock.now() - due;
             outcome.all.record(took);
             if was_get { outcome.gets.record(took) } else { outcome.puts.record(took) }
