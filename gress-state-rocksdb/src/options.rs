@@ -90,7 +90,8 @@ options! {
     write_buffer_size: ByteSize,
     /// Buffers of one store, the one being filled included, before writes wait. At least 2.
     max_write_buffer_number: u32,
-    /// Limit over all buffers of the process; 0 sets none.
+    /// Limit over all buffers of the process; 0 sets none. Over it RocksDB flushes; writers wait only for the buffers of
+    /// their store, see `max_write_buffer_number`, which follows an explicit limit.
     db_write_buffer_size: ByteSize,
     /// Size of the cache of blocks, index and filters, which all databases of the process share.
     block_cache_size: ByteSize,
@@ -198,13 +199,18 @@ impl RocksDbConfig {
 
     /// The value of every option: the preset's, replaced by explicit ones.
     ///
-    /// Two of a preset's values follow an explicit one: buffers shrink to fit a smaller `db_write_buffer_size` (two of
-    /// them at least), and nothing is timed where statistics are off.
+    /// Some of a preset's values follow an explicit one: buffers shrink to fit a smaller `db_write_buffer_size` (two of
+    /// them at least), there are as many of them as fit into it, and nothing is timed where statistics are off.
     pub fn effective(&self) -> Options {
         let mut options = self.merged();
         let limit = options.db_write_buffer_size;
-        if self.write_buffer_size.is_none() && self.gives("db_write_buffer_size") && limit.0 > 0 {
-            options.write_buffer_size = options.write_buffer_size.min(ByteSize(limit.0 / 2));
+        if self.gives("db_write_buffer_size") && limit.0 > 0 {
+            if self.write_buffer_size.is_none() {
+                options.write_buffer_size = options.write_buffer_size.min(ByteSize(limit.0 / 2));
+            }
+            if self.max_write_buffer_number.is_none() {
+                options.max_write_buffer_number = options.max_write_buffer_number.min(options.buffers_within(limit));
+            }
         }
         if self.enable_latency_tracking.is_none() {
             options.enable_latency_tracking &= options.enable_statistics;
@@ -217,6 +223,11 @@ impl RocksDbConfig {
 pub(crate) const DEFAULT_SAMPLING: u32 = 16;
 
 impl Options {
+    /// How many buffers fit into a limit over all; two at least, so that one is filled while the other is flushed.
+    fn buffers_within(&self, limit: ByteSize) -> u32 {
+        u32::try_from(limit.0 / self.write_buffer_size.0.max(1)).unwrap_or(u32::MAX).max(2)
+    }
+
     /// What one of `instances` databases of a process gets. The cache and the limit over all buffers are shared and stay.
     pub(crate) fn share_of(&self, instances: usize) -> Options {
         let parts = u32::try_from(instances).unwrap_or(u32::MAX).max(1);
@@ -309,6 +320,22 @@ mod tests {
         assert_eq!(config.effective().write_buffer_size, ByteSize::mib(16));
         config.set("write_buffer_size", "20MiB").unwrap();
         assert_eq!(config.effective().write_buffer_size, ByteSize::mib(20));
+    }
+
+    #[test]
+    fn no_more_buffers_wait_than_fit_into_an_explicit_limit_over_all() {
+        let numbers = |preset, settings: &[(&str, &str)]| {
+            let mut config = RocksDbConfig { preset, ..RocksDbConfig::default() };
+            settings.iter().for_each(|(key, value)| config.set(key, value).unwrap());
+            config.effective().max_write_buffer_number
+        };
+        let limit = ("db_write_buffer_size", "32MiB");
+        assert_eq!(numbers(Preset::LargeState, &[limit, ("write_buffer_size", "8MiB")]), 4);
+        assert_eq!(numbers(Preset::LargeState, &[limit, ("write_buffer_size", "1MiB")]), 8, "the preset's");
+        assert_eq!(numbers(Preset::Balanced, &[limit]), 2, "of half the limit each");
+        assert_eq!(numbers(Preset::Balanced, &[limit, ("write_buffer_size", "32MiB")]), 2, "and never fewer");
+        assert_eq!(numbers(Preset::Balanced, &[limit, ("max_write_buffer_number", "5")]), 5);
+        assert_eq!(numbers(Preset::Balanced, &[("db_write_buffer_size", "0")]), 3);
     }
 
     #[test]

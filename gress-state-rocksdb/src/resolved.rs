@@ -25,8 +25,11 @@ pub enum ResolvedFrom {
 }
 
 /// Options of a preset that follow one of the config; see [`RocksDbConfig::effective`].
-const FOLLOWERS: [(&str, &str); 2] =
-    [("write_buffer_size", "db_write_buffer_size"), ("enable_latency_tracking", "enable_statistics")];
+const FOLLOWERS: [(&str, &str); 3] = [
+    ("write_buffer_size", "db_write_buffer_size"),
+    ("max_write_buffer_number", "db_write_buffer_size"),
+    ("enable_latency_tracking", "enable_statistics"),
+];
 
 impl RocksDbConfig {
     /// The value of every option, as [`effective`](RocksDbConfig::effective) has it, and where it comes from.

@@ -5,6 +5,7 @@ use crate::{
     options::Options,
     shared::{Shared, to_usize},
 };
+use gress_core::ByteSize;
 use rocksdb::{BlockBasedIndexType, BlockBasedOptions, statistics::StatsLevel};
 
 /// RocksDB's options for one database and all its column families.
@@ -51,6 +52,22 @@ fn buffers(to: &mut rocksdb::Options, options: &Options, shared: &Shared) {
     to.set_db_write_buffer_size(to_usize(options.db_write_buffer_size.0));
     to.set_write_buffer_manager(&shared.write_buffers);
     to.set_max_total_wal_size(options.max_total_wal_size.0);
+    if let Some(bytes) = file_buffer(options.db_write_buffer_size) {
+        to.set_compaction_readahead_size(to_usize(bytes.0));
+        to.set_writable_file_max_buffer_size(bytes.0.min(FILE_BUFFER_WRITTEN.0));
+    }
+}
+
+/// What RocksDB reads ahead of each input of a compaction by itself, and what it collects of a file before it writes.
+const FILE_BUFFER: ByteSize = ByteSize::mib(2);
+const FILE_BUFFER_WRITTEN: ByteSize = ByteSize::mib(1);
+
+/// The buffer of a file that a compaction reads; `None` leaves it to RocksDB. A compaction of level 0 reads a dozen files
+/// and more at once, each through such a buffer, and none of it counts as cache or as write buffers: so it is a small part
+/// of a limit that someone has set. With RocksDB's own 2 MiB it took more than the write buffers of a small budget.
+fn file_buffer(write_buffers: ByteSize) -> Option<ByteSize> {
+    let part = ByteSize(write_buffers.0 / 64);
+    (write_buffers.0 > 0 && part < FILE_BUFFER).then(|| part.max(ByteSize::kib(64)))
 }
 
 fn compaction(to: &mut rocksdb::Options, options: &Options) {
@@ -101,4 +118,22 @@ fn statistics(to: &mut rocksdb::Options, options: &Options) {
 
 fn int(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Preset;
+
+    #[test]
+    fn the_buffers_of_files_follow_the_limit_over_all_write_buffers() {
+        let of = |limit| file_buffer(limit).map(|bytes| bytes.0 >> 10);
+        assert_eq!(of(ByteSize(0)), None, "no limit");
+        assert_eq!(of(ByteSize::mib(2)), Some(64));
+        assert_eq!(of(ByteSize::mib(32)), Some(512));
+        assert_eq!(of(ByteSize::mib(128)), None, "2 MiB, RocksDB's own");
+        for preset in Preset::ALL {
+            assert_eq!(of(preset.options().db_write_buffer_size), None, "{preset}");
+        }
+    }
 }
