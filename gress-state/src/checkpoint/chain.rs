@@ -45,11 +45,14 @@ impl RunRef {
     ///
     /// # Errors
     /// Those of the storage.
-    pub fn store(entries: UnsortedRun, name: String, storage: &dyn CheckpointStorage) -> Result<Option<RunRef>> {
-        if entries.is_empty() {
-            return Ok(None);
+    pub fn store(mut entries: UnsortedRun, name: String, storage: &dyn CheckpointStorage) -> Result<Option<RunRef>> {
+        if entries.encoded_bytes() <= INLINE_BYTES_MAX {
+            return match entries.is_empty() {
+                true => Ok(None),
+                false => RunRef::store_bytes(entries.into_bytes()?, name, storage).map(Some),
+            };
         }
-        RunRef::store_bytes(entries.into_bytes()?, name, storage).map(Some)
+        put(&name, storage, &mut |writer| entries.write(writer))
     }
 
     /// Stores a run that is written already, as [`RunRef::store`] does.
@@ -199,24 +202,38 @@ fn write(
     storage: &dyn CheckpointStorage,
     append: Append<'_>,
 ) -> Result<Option<RunRef>> {
-    let mut written = None;
-    let mut write = |into: &mut dyn Write| -> Result<()> {
+    let mut merged = |writer: &mut RunWriter<&mut dyn Write>| -> Result<()> {
         let cursors = runs.iter().map(|run| run.cursor(storage)).collect::<Result<_>>()?;
+        append(&mut Merge::new(cursors, tombstones)?, writer)
+    };
+    if runs.iter().map(|run| run.summary.bytes).sum::<u64>() > INLINE_BYTES_MAX as u64 {
+        return put(name, storage, &mut merged);
+    }
+    let mut bytes = Vec::new();
+    let mut writer = RunWriter::new(&mut bytes as &mut dyn Write)?;
+    merged(&mut writer)?;
+    let entries = writer.entries();
+    writer.finish()?;
+    match entries {
+        0 => Ok(None),
+        _ => RunRef::store_bytes(bytes, name.to_owned(), storage).map(Some),
+    }
+}
+
+/// Stores what `append` appends as a file, entry by entry; `None`, and no file, if that is nothing.
+fn put(
+    name: &str,
+    storage: &dyn CheckpointStorage,
+    append: &mut dyn FnMut(&mut RunWriter<&mut dyn Write>) -> Result<()>,
+) -> Result<Option<RunRef>> {
+    let mut written = None;
+    storage.put(name, &mut |into| {
         let mut writer = RunWriter::new(into)?;
-        append(&mut Merge::new(cursors, tombstones)?, &mut writer)?;
+        append(&mut writer)?;
         let entries = writer.entries();
         written = Some((entries, writer.finish()?.1));
         Ok(())
-    };
-    if runs.iter().map(|run| run.summary.bytes).sum::<u64>() <= INLINE_BYTES_MAX as u64 {
-        let mut bytes = Vec::new();
-        write(&mut bytes)?;
-        return match written {
-            Some((1.., _)) => RunRef::store_bytes(bytes, name.to_owned(), storage).map(Some),
-            _ => Ok(None),
-        };
-    }
-    storage.put(name, &mut write)?;
+    })?;
     match written {
         None => Err(Error::storage("the storage did not write a run")),
         Some((0, _)) => storage.delete(name).map(|()| None),

@@ -5,24 +5,45 @@ use gress_core::Result;
 use std::io::Write;
 
 /// Entries in any order. Of several puts and deletes of one key the last one counts.
+///
+/// ```text
+///  bytes    key ‖ value or end ‖ lengths of both │ key ‖ value or end ‖ lengths of both │ …
+///                                ▲                                      ▲
+///  entries  kind and offset ─────┘                kind and offset ──────┘
+/// ```
+///
+/// A table's sealed entries lie here beside the table itself, so an entry takes little more than its bytes: eight of its
+/// place, and two of its lengths where it is short.
 #[derive(Debug, Default)]
 pub struct UnsortedRun {
-    /// Keys and values, one after another.
     bytes: Vec<u8>,
     entries: Vec<Place>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    start: usize,
-    key_len: u32,
-    rest_len: u32,
-    kind: Kind,
+/// Where the lengths of an entry are, above two bits of its kind. Places ascend as entries are appended.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Place(u64);
+
+impl Place {
+    fn new(kind: Kind, lengths_at: usize) -> Place {
+        Place(((lengths_at as u64) << 2) | kind as u64)
+    }
+
+    fn kind(self) -> Kind {
+        match self.0 & 3 {
+            0 => Kind::Range,
+            1 => Kind::Put,
+            _ => Kind::Delete,
+        }
+    }
+
+    fn lengths_at(self) -> usize {
+        (self.0 >> 2) as usize
+    }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
-    /// First, so that at one key it comes before a put or delete.
     Range,
     Put,
     Delete,
@@ -51,7 +72,9 @@ impl UnsortedRun {
 
     /// Appends a range delete, which hides what *older* runs have in `start..end`.
     pub fn delete_range(&mut self, start: &[u8], end: &[u8]) {
-        self.push(Kind::Range, start, end);
+        self.bytes.extend_from_slice(start);
+        self.bytes.extend_from_slice(end);
+        self.close_entry(Kind::Range, start.len(), end.len());
     }
 
     fn append(
@@ -67,8 +90,7 @@ impl UnsortedRun {
         });
         match written {
             Ok(key_end) => {
-                let (key_len, rest_len) = ((key_end - start) as u32, (self.bytes.len() - key_end) as u32);
-                self.entries.push(Place { start, key_len, rest_len, kind });
+                self.close_entry(kind, key_end - start, self.bytes.len() - key_end);
                 Ok(())
             }
             Err(error) => {
@@ -78,11 +100,11 @@ impl UnsortedRun {
         }
     }
 
-    fn push(&mut self, kind: Kind, key: &[u8], rest: &[u8]) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(key);
-        self.bytes.extend_from_slice(rest);
-        self.entries.push(Place { start, key_len: key.len() as u32, rest_len: rest.len() as u32, kind });
+    /// Notes the entry whose parts were appended just now.
+    fn close_entry(&mut self, kind: Kind, key_len: usize, rest_len: usize) {
+        self.entries.push(Place::new(kind, self.bytes.len()));
+        push_length(key_len, &mut self.bytes);
+        push_length(rest_len, &mut self.bytes);
     }
 
     /// Whether there are no entries.
@@ -97,40 +119,47 @@ impl UnsortedRun {
 
     /// Memory that the entries take.
     pub fn memory_bytes(&self) -> usize {
-        self.bytes.capacity() + self.entries.capacity() * size_of::<Place>()
+        self.bytes.len() + self.entries.len() * size_of::<Place>()
+    }
+
+    /// Bytes of keys, values and lengths: about what the entries take as a run.
+    pub fn encoded_bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Sorts the entries and writes them as a run into memory.
     ///
     /// # Errors
     /// None in practice: memory takes what it is given.
-    pub fn into_bytes(self) -> Result<Vec<u8>> {
+    pub fn into_bytes(mut self) -> Result<Vec<u8>> {
         let mut writer = RunWriter::new(Vec::with_capacity(self.bytes.len() + self.bytes.len() / 8 + 128))?;
         self.write(&mut writer)?;
         writer.finish().map(|(bytes, _)| bytes)
     }
 
-    fn key(&self, place: &Place) -> &[u8] {
-        &self.bytes[place.start..place.start + place.key_len as usize]
+    /// Key, and value or end, of the entry in a place.
+    fn parts(&self, place: Place) -> (&[u8], &[u8]) {
+        let (entry, mut lengths) = self.bytes.split_at(place.lengths_at());
+        let (key_len, rest_len) = (take_length(&mut lengths), take_length(&mut lengths));
+        let (before_rest, rest) = entry.split_at(entry.len() - rest_len);
+        (&before_rest[before_rest.len() - key_len..], rest)
     }
 
-    /// Sorts the entries and appends them to `writer`.
+    /// Sorts the entries, where they are, and appends them to `writer`.
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn write<W: Write>(mut self, writer: &mut RunWriter<W>) -> Result<()> {
+    pub fn write<W: Write>(&mut self, writer: &mut RunWriter<W>) -> Result<()> {
         let mut entries = std::mem::take(&mut self.entries);
-        // Stable: the last of equal keys is the newest.
-        entries.sort_by(|a, b| {
-            let range = |place: &Place| place.kind != Kind::Range;
-            (self.key(a), range(a)).cmp(&(self.key(b), range(b)))
-        });
-        for (at, place) in entries.iter().enumerate() {
-            let key = self.key(place);
-            let rest_start = place.start + place.key_len as usize;
-            let rest = &self.bytes[rest_start..rest_start + place.rest_len as usize];
-            let newer = entries.get(at + 1).filter(|next| next.kind != Kind::Range && self.key(next) == key);
-            match place.kind {
+        // By place at the end: the last of equal keys is the newest. At one key ranges come first.
+        let order = |place: &Place| (self.parts(*place).0, place.kind() != Kind::Range, place.lengths_at());
+        entries.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
+        self.entries = entries;
+        for (at, place) in self.entries.iter().enumerate() {
+            let (key, rest) = self.parts(*place);
+            let same = |next: &&Place| next.kind() != Kind::Range && self.parts(**next).0 == key;
+            let newer = self.entries.get(at + 1).filter(same);
+            match place.kind() {
                 Kind::Range => writer.append(RunEntry::DeleteRange { start: key, end: rest })?,
                 _ if newer.is_some() => {}
                 Kind::Put => writer.append(RunEntry::Put { key, value: rest })?,
@@ -139,6 +168,30 @@ impl UnsortedRun {
         }
         Ok(())
     }
+}
+
+/// Appends a length, seven bits a byte from the lowest on; the last byte is below 128.
+fn push_length(mut len: usize, into: &mut Vec<u8>) {
+    while len >= 0x80 {
+        into.push((len as u8) | 0x80);
+        len >>= 7;
+    }
+    into.push(len as u8);
+}
+
+/// Takes a length that [`push_length`] has appended.
+#[inline]
+fn take_length(from: &mut &[u8]) -> usize {
+    let mut len = 0;
+    for shift in (0..usize::BITS).step_by(7) {
+        let Some((&byte, rest)) = from.split_first() else { break };
+        *from = rest;
+        len |= usize::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    len
 }
 
 #[cfg(test)]
@@ -172,6 +225,33 @@ mod tests {
             RunEntry::Delete { key: b"b" },
         ];
         assert_eq!(seen, expected.map(|e| format!("{e:?}")));
+    }
+
+    #[test]
+    fn entries_of_any_length_are_given_back_as_they_were() {
+        let mut run = UnsortedRun::default();
+        let lengths = [0, 1, 127, 128, 129, 16_383, 16_384, 100_000];
+        for (at, len) in lengths.into_iter().enumerate() {
+            let mut key = vec![at as u8; len];
+            key.insert(0, at as u8);
+            run.put(|into| Ok(into.extend_from_slice(&key)), |into| Ok(into.resize(into.len() + len, 7))).unwrap();
+        }
+        let mut reader = RunReader::from_bytes(run.into_bytes().unwrap()).unwrap();
+        for len in lengths {
+            let Some(RunEntry::Put { key, value }) = reader.next().unwrap() else { panic!("a put") };
+            assert_eq!((key.len(), value.len()), (len + 1, len));
+            assert!(value.iter().all(|byte| *byte == 7));
+        }
+        assert_eq!(reader.next().unwrap(), None);
+    }
+
+    #[test]
+    fn a_short_entry_takes_ten_bytes_beside_its_own() {
+        let mut run = UnsortedRun::default();
+        for n in 0..1_000_u64 {
+            run.put(|into| Ok(into.extend_from_slice(&n.to_be_bytes())), bytes(b"12")).unwrap();
+        }
+        assert_eq!(run.memory_bytes(), 1_000 * (8 + 2 + 10));
     }
 
     #[test]
