@@ -82,8 +82,9 @@ impl Lifetimes {
             return Err(Error::argument("a state that expires by the system's clock has no event time to advance"));
         }
         let _turn = self.turn_at_beginning();
-        let begins = self.expiry.horizon() == BEFORE_TIME;
-        if begins && self.noted()?.is_none_or(|since| since == NOT_YET) {
+        // Read in each call: it tells, too, whether the state was closed.
+        let waits = self.noted()?.is_none_or(|since| since == NOT_YET);
+        if waits && self.expiry.horizon() == BEFORE_TIME {
             self.begin(now.as_millis())?;
         }
         self.expiry.advance(now.as_millis());
