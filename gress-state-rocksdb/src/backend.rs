@@ -48,8 +48,7 @@ impl RocksDbBackend {
     }
 
     fn store(&self, name: &StateName) -> Box<dyn StateStore> {
-        let file_bytes = self.options.target_file_size_base.0;
-        Box::new(RocksDbStore::new(self.database.clone(), name.clone(), file_bytes, self.durability))
+        Box::new(RocksDbStore::new(self.database.clone(), name.clone(), &self.options, self.durability))
     }
 
     /// The options of this database: its share of the process's.

@@ -2,6 +2,7 @@
 
 use crate::{
     checkpoint::KnownFiles,
+    emptied::Emptied,
     error::{closed, wrap, wrap_in_store},
     ingest,
     ttl_filter::Expiries,
@@ -10,10 +11,10 @@ use gress_core::Result;
 use gress_state::directory::DirectoryLock;
 use rocksdb::{ColumnFamily, ColumnFamilyDescriptor, DBWithThreadMode, Options, SingleThreaded};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     path::{Path, PathBuf},
-    sync::{PoisonError, RwLock, atomic::AtomicU64},
+    sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicU64},
 };
 
 /// The handle of RocksDB. Column families are made under the write lock below, so that it needs no lock of its own.
@@ -30,6 +31,8 @@ pub(crate) struct Database {
     pub(crate) known_files: KnownFiles,
     /// When entries of its stores expire.
     pub(crate) expiries: Expiries,
+    /// What was deleted of its stores.
+    emptied: Mutex<BTreeMap<String, Arc<Emptied>>>,
     open: RwLock<Option<Open>>,
 }
 
@@ -75,6 +78,7 @@ impl Database {
             next_file: AtomicU64::new(0),
             known_files: KnownFiles::default(),
             expiries,
+            emptied: Mutex::default(),
             open: RwLock::new(Some(Open { db, families, _lock: lock })),
         })
     }
@@ -110,6 +114,12 @@ impl Database {
         self.with_store(store, purpose, |db, family| {
             then(db, family).map_err(wrap_in_store(purpose, store, &self.directory))
         })
+    }
+
+    /// What was deleted of a store: the same for all handles to it.
+    pub(crate) fn emptied(&self, store: &str, options: &crate::options::Options) -> Arc<Emptied> {
+        let mut all = self.emptied.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(store.to_owned()).or_insert_with(|| Arc::new(Emptied::new(options))).clone()
     }
 
     /// Makes the column family of a store unless it is there; with `expiring`, one whose compactions remove what has

@@ -14,6 +14,7 @@
 use crate::{
     chunk::{Chunk, is_large},
     database::{Database, Db},
+    emptied::Emptied,
     error::{wrap, wrap_in_store},
 };
 use gress_core::{Error, Result};
@@ -40,6 +41,7 @@ pub(crate) struct Apply<'d> {
     pub(crate) writes: &'d WriteOptions,
     /// Whether writes go to a log.
     pub(crate) logged: bool,
+    pub(crate) emptied: &'d Emptied,
 }
 
 impl Apply<'_> {
@@ -62,24 +64,51 @@ impl Apply<'_> {
         let purpose = "write to store";
         self.database.with_store(self.store, purpose, |db, family| {
             let failed = wrap_in_store(purpose, self.store, &self.database.directory);
-            match size.entries {
+            let written = match size.entries {
                 0 => Ok(()),
                 1 => run.next()?.map_or(Ok(()), |entry| self.write_one(db, family, entry).map_err(failed)),
-                _ => db.write_opt(batch(run, size, family)?, self.writes).map_err(failed),
+                _ => {
+                    let batch = self.batch(db, family, run, size)?;
+                    let _writing = self.emptied.writing();
+                    db.write_opt(batch, self.writes).map_err(failed)
+                }
+            };
+            if size.deletes > 0 && written.is_ok() {
+                self.emptied.settle(db, family);
             }
+            written
         })
     }
 
     /// RocksDB makes the batch itself.
     fn write_one(&self, db: &Db, family: &ColumnFamily, entry: RunEntry<'_>) -> Result<(), rocksdb::Error> {
+        if is_empty(&entry) {
+            return Ok(());
+        }
+        self.emptied.note(&entry, db, family);
+        let _writing = self.emptied.writing();
         match entry {
             RunEntry::Put { key, value } => db.put_cf_opt(family, key, value, self.writes),
             RunEntry::Delete { key } => db.delete_cf_opt(family, key, self.writes),
-            RunEntry::DeleteRange { start, end } if start < end => {
-                db.delete_range_cf_opt(family, start, end, self.writes)
-            }
-            RunEntry::DeleteRange { .. } => Ok(()),
+            RunEntry::DeleteRange { start, end } => db.delete_range_cf_opt(family, start, end, self.writes),
         }
+    }
+
+    fn batch(&self, db: &Db, family: &ColumnFamily, run: &mut dyn RunCursor, size: RunSize) -> Result<WriteBatch> {
+        // Beside keys and values, their lengths and kinds.
+        let mut batch = WriteBatch::with_capacity_bytes(size.bytes + 32 * size.entries + 32);
+        while let Some(entry) = run.next()? {
+            if is_empty(&entry) {
+                continue;
+            }
+            self.emptied.note(&entry, db, family);
+            match entry {
+                RunEntry::Put { key, value } => batch.put_cf(family, key, value),
+                RunEntry::Delete { key } => batch.delete_cf(family, key),
+                RunEntry::DeleteRange { start, end } => batch.delete_range_cf(family, start, end),
+            }
+        }
+        Ok(batch)
     }
 
     fn ingest(&self, beginning: &mut Chunk, rest: &mut dyn RunCursor) -> Result<()> {
@@ -106,24 +135,16 @@ impl Apply<'_> {
                 // The files are on the disk at once, and so must be what was written before them.
                 db.flush_wal(true)?;
             }
+            let _writing = self.emptied.writing();
             let paths = finished.paths.iter().map(|path| &path.0).collect();
             db.ingest_external_file_cf_opts(&family, &options, paths)
         })
     }
 }
 
-fn batch(run: &mut dyn RunCursor, size: RunSize, family: &ColumnFamily) -> Result<WriteBatch> {
-    // Beside keys and values, their lengths and kinds.
-    let mut batch = WriteBatch::with_capacity_bytes(size.bytes + 32 * size.entries + 32);
-    while let Some(entry) = run.next()? {
-        match entry {
-            RunEntry::Put { key, value } => batch.put_cf(family, key, value),
-            RunEntry::Delete { key } => batch.delete_cf(family, key),
-            RunEntry::DeleteRange { start, end } if start < end => batch.delete_range_cf(family, start, end),
-            RunEntry::DeleteRange { .. } => {}
-        }
-    }
-    Ok(batch)
+/// Whether it is a range delete of nothing.
+fn is_empty(entry: &RunEntry<'_>) -> bool {
+    matches!(entry, RunEntry::DeleteRange { start, end } if start >= end)
 }
 
 /// The folder of files that are on their way.

@@ -21,6 +21,7 @@ mod chunk;
 mod database;
 mod direct_io;
 mod durability;
+mod emptied;
 mod error;
 mod factory;
 mod ingest;

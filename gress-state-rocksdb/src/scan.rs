@@ -3,14 +3,14 @@
 //! RocksDB goes over a deleted key like over any other until a compaction has removed it: a scan of an emptied range takes
 //! as long as there were keys. So a scan that meets many of them has them removed: those in memory are flushed, files full
 //! of them are compacted by themselves (see `translate`), also those of the last level. The first scans pay, later ones do
-//! not.
+//! not. Most often writers have covered what they deleted before a scan comes, see [`crate::emptied`].
 
-use crate::database::Db;
+use crate::{
+    database::Db,
+    emptied::{MANY, begin_write_buffer},
+};
 use gress_state::KeyRange;
-use rocksdb::{ColumnFamily, Error, ErrorKind, FlushOptions, ReadOptions, SnapshotWithThreadMode, WriteOptions};
-
-/// Deleted and overwritten entries in one place that a scan goes over without doing anything about it: 1 to 5 ms.
-pub(crate) const SKIPPED_MAX: u64 = 10_000;
+use rocksdb::{ColumnFamily, Error, ErrorKind, ReadOptions, SnapshotWithThreadMode, WriteOptions};
 
 /// Takes a row, lent until it returns.
 type EachRow<'a> = dyn FnMut(&[u8], &[u8]) + 'a;
@@ -26,7 +26,7 @@ pub(crate) fn scan(
     // Held over both attempts.
     let moment = db.snapshot();
     let mut begun = Scan { db, family, moment: &moment, upper: range.upper, given: 0, last: Vec::new() };
-    match begun.go_on(range.lower, limit, SKIPPED_MAX, row) {
+    match begun.go_on(range.lower, limit, MANY, row) {
         Err(error) if error.kind() == ErrorKind::Incomplete => {
             let next = begun.next(range.lower);
             let outcome = begun.go_on(&next, limit - begun.given, NO_MAX, row);
@@ -96,11 +96,8 @@ impl Scan<'_> {
 fn remove_deleted(db: &Db, family: &ColumnFamily) {
     // Of what kind they are does not matter: what a range delete covers is gone over, too, as long as both are in memory.
     let entries = db.property_int_value_cf(family, "rocksdb.num-entries-active-mem-table");
-    if entries.is_ok_and(|entries| entries.is_some_and(|entries| entries >= SKIPPED_MAX)) {
-        let mut options = FlushOptions::default();
-        options.set_wait(false);
-        // A read does not fail because a write would: the next write says so.
-        let _ = db.flush_cf_opt(family, &options);
+    if entries.is_ok_and(|entries| entries.is_some_and(|entries| entries >= MANY)) {
+        begin_write_buffer(db, family);
     }
     // When a snapshot ends, RocksDB looks for files of the last level that hold deletes and are older, and rewrites them. A
     // file that nothing overlaps comes to that level by a mere move, deletes included. It is older once anything was

@@ -1,6 +1,9 @@
 //! One state of one task in a column family.
 
-use crate::{database::Database, durability::Durability, error::wrap_in_store, ingest::Apply, scan::scan};
+use crate::{
+    database::Database, durability::Durability, emptied::Emptied, error::wrap_in_store, ingest::Apply,
+    options::Options, scan::scan,
+};
 use gress_core::{Result, StateName};
 use gress_state::{EachRow, KeyRange, StateStore, run::RunCursor};
 use rocksdb::{ReadOptions, WriteOptions};
@@ -19,12 +22,15 @@ pub struct RocksDbStore {
     point_reads: ReadOptions,
     writes: WriteOptions,
     durability: Durability,
+    emptied: Arc<Emptied>,
 }
 
 impl RocksDbStore {
-    pub(crate) fn new(database: Arc<Database>, name: StateName, file_bytes: u64, durability: Durability) -> Self {
+    pub(crate) fn new(database: Arc<Database>, name: StateName, options: &Options, durability: Durability) -> Self {
         let (point_reads, writes) = (ReadOptions::default(), durability.write_options());
-        RocksDbStore { database, name, file_bytes, point_reads, writes, durability }
+        let emptied = database.emptied(name.as_str(), options);
+        let file_bytes = options.target_file_size_base.0;
+        RocksDbStore { database, name, file_bytes, point_reads, writes, durability, emptied }
     }
 }
 
@@ -61,7 +67,7 @@ impl StateStore for RocksDbStore {
         self.database.with_family(self.name.as_str(), "scan store", |db, family| {
             match range.upper.is_some_and(|upper| range.lower >= upper) {
                 true => Ok(None),
-                false => scan(db, family, range, limit, row),
+                false => self.emptied.scanning(db, family, || scan(db, family, range, limit, row)),
             }
         })
     }
@@ -85,9 +91,9 @@ impl StateStore for RocksDbStore {
     }
 
     fn apply_run(&self, run: &mut dyn RunCursor) -> Result<()> {
-        let (database, store) = (&self.database, self.name.as_str());
+        let (database, store, emptied) = (&self.database, self.name.as_str(), &*self.emptied);
         let logged = self.durability != Durability::Checkpoint;
-        Apply { database, store, file_bytes: self.file_bytes, writes: &self.writes, logged }.run(run)
+        Apply { database, store, file_bytes: self.file_bytes, writes: &self.writes, logged, emptied }.run(run)
     }
 }
 

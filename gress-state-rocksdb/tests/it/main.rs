@@ -4,6 +4,7 @@ mod closing;
 mod conformance;
 mod corruption;
 mod deleted;
+mod emptied;
 mod filter;
 mod interrupted;
 mod key_value;
