@@ -287,7 +287,10 @@ class PowerCutFs final : public FaultInjectionTestFS {
     // A program removed the whole directory past this file system.
     if (!target()->FileExists(Directory(change.name), options, nullptr).ok()) return IOStatus::OK();
     IOStatus status;
-    if (change.kind == NameChange::Kind::kMade) status = target()->DeleteFile(change.name, options, nullptr);
+    // A program may have removed the file itself, too.
+    if (change.kind == NameChange::Kind::kMade && target()->FileExists(change.name, options, nullptr).ok()) {
+      status = target()->DeleteFile(change.name, options, nullptr);
+    }
     if (change.kind == NameChange::Kind::kRenamed) {
       status = target()->RenameFile(change.name, change.from, options, nullptr);
     }

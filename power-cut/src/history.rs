@@ -143,10 +143,11 @@ fn apply(state: &mut State, write: &Write) {
 mod tests {
     use super::*;
     use crate::store::DURABILITIES;
-    use crate::write::Change;
+    use crate::write::{Change, How};
 
     fn write(number: u64, keys: &[usize]) -> Write {
-        Write { number, changes: keys.iter().map(|&key| Change { key, is_put: true }).collect() }
+        let changes = keys.iter().map(|&key| Change { key, is_put: true }).collect();
+        Write { number, changes, how: How::Entries }
     }
 
     fn state(values: &[(usize, u64)]) -> State {

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use gress_state_rocksdb::Durability;
 use rocksdb::checkpoint::Checkpoint;
-use rocksdb::{DB, Env, FlushOptions, Options, WriteBatch, WriteOptions};
+use rocksdb::{DB, Env, FlushOptions, IteratorMode, Options, WriteBatch, WriteOptions};
 
-use crate::store::{Engine, Entry, Store};
+use crate::store::{Engine, Entry, Store, emptied_keys, range_of};
+use crate::write::How;
 
 /// Opens plain RocksDB, with write buffers so small that flushes and new logs happen all the time.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,11 @@ impl Engine for PlainRocksDb {
 
     fn survives_crashes(&self, _durability: Durability) -> bool {
         true
+    }
+
+    /// RocksDB renames a checkpoint and then syncs it.
+    fn refuses_half_checkpoints(&self) -> bool {
+        false
     }
 
     fn open(&self, env: Env, durability: Durability, folder: &Path) -> io::Result<Box<dyn Store>> {
@@ -86,15 +92,30 @@ impl PlainStore {
 }
 
 impl Store for PlainStore {
-    fn write(&self, entries: &[Entry]) -> io::Result<()> {
+    fn write(&self, how: How, entries: &[Entry]) -> io::Result<()> {
         let mut batch = WriteBatch::default();
-        for (key, value) in entries {
-            match value {
-                Some(value) => batch.put(key, value),
-                None => batch.delete(key),
+        match how {
+            How::Range => {
+                let (lower, upper) = range_of(entries);
+                batch.delete_range(lower, upper);
+            }
+            How::Emptied => emptied_keys(entries).iter().for_each(|key| batch.delete(key)),
+            // All keys are among them.
+            How::Restored | How::Entries | How::Expiring | How::Files => {
+                for (key, value) in entries {
+                    match value {
+                        Some(value) => batch.put(key, value),
+                        None => batch.delete(key),
+                    }
+                }
             }
         }
         self.database.write_opt(batch, &self.write).map_err(io::Error::other)
+    }
+
+    fn scan(&self) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let entries = self.database.iterator(IteratorMode::Start);
+        entries.map(|entry| entry.map(|(key, value)| (key.into(), value.into())).map_err(io::Error::other)).collect()
     }
 
     fn get(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {

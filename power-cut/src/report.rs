@@ -24,8 +24,12 @@ pub struct Report {
     pub in_write: u64,
     /// Cuts and kills while a store was opened, most of which had to recover.
     pub in_open: u64,
+    /// Of those, such that hit the recovery from another one.
+    pub again_in_open: u64,
     /// Acknowledged writes.
     pub writes: u64,
+    /// Of those: range deletes, emptied ranges, runs that came as files, restored snapshots, expiring values.
+    pub rare_writes: u64,
     /// Acknowledged checkpoints, each opened after a cut.
     pub checkpoints: u64,
     /// Stores that did not open after a crash, as they should, and that a checkpoint took the place of.
@@ -59,7 +63,9 @@ impl Report {
             kills: 0,
             in_write: 0,
             in_open: 0,
+            again_in_open: 0,
             writes: 0,
+            rare_writes: 0,
             checkpoints: 0,
             replaced: 0,
             rolled_back: 0,
@@ -101,9 +107,11 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { durability, cuts, kills, in_write, in_open, writes, checkpoints, .. } = self;
+        let Self { durability, cuts, kills, in_write, in_open, again_in_open, .. } = self;
+        let Self { writes, rare_writes, checkpoints, .. } = self;
         let Self { replaced, rolled_back, lost, torn, reordered, refused, trusted, wrong_checkpoints, .. } = self;
         write!(f, "mode={durability} cuts={cuts} kills={kills} in_write={in_write} in_open={in_open} ")?;
+        write!(f, "again_in_open={again_in_open} rare_writes={rare_writes} ")?;
         write!(f, "writes={writes} checkpoints={checkpoints} unsynced_bytes_lost={} ", self.loss.bytes_lost)?;
         write!(f, "replaced={replaced} rolled_back={rolled_back} lost={lost} torn={torn} reordered={reordered} ")?;
         write!(f, "refused={refused} trusted={trusted} wrong_checkpoints={wrong_checkpoints}")

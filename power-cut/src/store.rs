@@ -6,6 +6,8 @@ use std::path::Path;
 use gress_state_rocksdb::Durability;
 use rocksdb::Env;
 
+use crate::write::How;
+
 /// All modes, the strictest last.
 pub const DURABILITIES: [Durability; 3] = [Durability::Checkpoint, Durability::Wal, Durability::WalSync];
 
@@ -19,6 +21,10 @@ pub trait Engine {
 
     /// Whether a store of this mode opens after a crash. If not, it must refuse to, and a checkpoint takes its place.
     fn survives_crashes(&self, durability: Durability) -> bool;
+
+    /// Whether a checkpoint that the power cut has interrupted is missing, refused or whole. Else it may also open and hold
+    /// less.
+    fn refuses_half_checkpoints(&self) -> bool;
 
     /// Opens the store of `folder`, or makes it.
     ///
@@ -44,17 +50,24 @@ pub trait Engine {
 ///
 /// An `Ok` is an acknowledgement. An error while the power is on ends the test.
 pub trait Store {
-    /// Writes all entries or none. There are several only if the engine has batches.
+    /// Writes all entries or none, by the call that `how` names. There are several, and other calls than that for entries,
+    /// only if the engine has batches.
     ///
     /// # Errors
     /// The write is not acknowledged. It may have happened.
-    fn write(&self, entries: &[Entry]) -> io::Result<()>;
+    fn write(&self, how: How, entries: &[Entry]) -> io::Result<()>;
 
     /// The value of a key.
     ///
     /// # Errors
     /// It cannot be read.
     fn get(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>>;
+
+    /// All entries, in the order of their keys.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn scan(&self) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>>;
 
     /// Makes all writes so far durable, in every mode, if the store survives crashes in it.
     ///
@@ -75,3 +88,31 @@ pub trait Store {
     /// As if it had not been called.
     fn close(&self) -> io::Result<()>;
 }
+
+/// The range that a write of these entries deletes: from their first key to the first one after their last.
+pub fn range_of(entries: &[Entry]) -> (Vec<u8>, Vec<u8>) {
+    let lower = entries.first().map(|(key, _)| key.clone()).unwrap_or_default();
+    let mut upper = entries.last().map(|(key, _)| key.clone()).unwrap_or_default();
+    upper.push(0);
+    (lower, upper)
+}
+
+/// The keys of these entries, with so many between them where nothing is that the store sees an emptied range.
+pub fn emptied_keys(entries: &[Entry]) -> Vec<Vec<u8>> {
+    let between = |key: &Vec<u8>| {
+        let key = key.clone();
+        (0..DELETES / entries.len()).map(move |n| [&key[..], format!(" {n:05}").as_bytes()].concat())
+    };
+    let (mut keys, last) = (Vec::new(), entries.len().saturating_sub(1));
+    for (index, (key, _)) in entries.iter().enumerate() {
+        keys.push(key.clone());
+        // Nothing lies beyond the last one, or all of it where that is the only one.
+        if index < last || last == 0 {
+            keys.extend(between(key));
+        }
+    }
+    keys
+}
+
+/// More deletes than a store leaves as they are.
+const DELETES: usize = 24_000;

@@ -19,7 +19,7 @@ use crate::history::{Fault, History, State, Verdict};
 use crate::power::{PowerCut, Unsynced};
 use crate::report::Report;
 use crate::store::{Engine, Store};
-use crate::write::{Found, KEYS, Write, key};
+use crate::write::{Found, How, KEYS, Write, key};
 
 /// A new store is begun after so many cuts at most.
 const LIVES_MAX: u64 = 30;
@@ -77,7 +77,7 @@ struct Trial<'a> {
     /// What became of un-synced bytes at each return of the power since the store was compared.
     faults: Vec<Unsynced>,
     left: Left,
-    /// Acknowledged and not yet looked at.
+    /// Begun and not yet looked at.
     taken: Vec<Taken>,
     /// Of a store that does not survive crashes: what takes its place.
     newest: Option<Taken>,
@@ -99,11 +99,13 @@ enum Left {
     HalfReplaced,
 }
 
-/// An acknowledged checkpoint, and what must be in it.
+/// A checkpoint, and what must be in it.
 struct Taken {
     folder: PathBuf,
     state: State,
     writes: u64,
+    /// Else it may be missing, and be refused.
+    is_acknowledged: bool,
 }
 
 /// How far a life came.
@@ -126,7 +128,10 @@ impl Trial<'_> {
         let cut_after = if self.random.one_in(5) { 60 } else { 60 + 2 * writes };
         self.power.cut_after(self.random.number(0..cut_after));
         match self.open_and_write(writes)? {
-            Reached::Open => self.report.in_open += 1,
+            Reached::Open => {
+                self.report.in_open += 1;
+                self.report.again_in_open += u64::from(!self.faults.is_empty());
+            }
             Reached::Write => self.report.in_write += 1,
             Reached::End => self.power.cut(),
             Reached::Ruin => return Ok(false),
@@ -258,18 +263,23 @@ impl Trial<'_> {
             }
             1 => {
                 let folder = self.folder.join(format!("checkpoint-{}", self.number));
-                store.create_checkpoint(&folder)?;
+                let (state, writes) = (self.history.acknowledged_state(), self.report.writes);
+                // It counts from its name on, acknowledged or not.
+                self.taken.push(Taken { folder, state, writes, is_acknowledged: false });
+                let taken = self.taken.len() - 1;
+                store.create_checkpoint(&self.taken[taken].folder)?;
+                self.taken[taken].is_acknowledged = true;
                 self.history.flushed();
-                self.taken.push(Taken { folder, state: self.history.acknowledged_state(), writes: self.report.writes });
                 self.report.checkpoints += 1;
             }
             _ => {
                 let write = Write::draw(self.number, self.engine.has_batches(), &mut self.random);
-                let entries = write.entries();
+                let (how, entries) = (write.how, write.entries());
                 self.history.begin(write);
-                store.write(&entries)?;
+                store.write(how, &entries)?;
                 self.history.acknowledge();
                 self.report.writes += 1;
+                self.report.rare_writes += u64::from(how != How::Entries);
             }
         }
         Ok(())
@@ -289,17 +299,20 @@ impl Trial<'_> {
         }
     }
 
-    /// Opens each checkpoint that was acknowledged before the cut, and removes all that nobody needs.
+    /// Opens each checkpoint that was begun before the cut, and removes all that nobody needs.
     fn look_at_checkpoints(&mut self) -> io::Result<()> {
         for taken in std::mem::take(&mut self.taken) {
             let copy = self.folder.join("copy");
             let opened = self.engine.open_checkpoint(self.power.env(), self.durability, &taken.folder, &copy);
             match opened.and_then(|store| state_of(store.as_ref())) {
                 Ok(found) if found == taken.state => {}
-                Ok(_) => {
+                Ok(_) if taken.is_acknowledged || self.engine.refuses_half_checkpoints() => {
+                    let which = if taken.is_acknowledged { "acknowledged" } else { "interrupted" };
                     self.report.wrong_checkpoints += 1;
-                    self.report.note(format_args!("a checkpoint differs after {:?}", self.faults));
+                    self.report.note(format_args!("the {which} checkpoint differs after {:?}", self.faults));
                 }
+                Ok(_) => {}
+                Err(_) if !taken.is_acknowledged => {}
                 Err(error) => {
                     self.report.refused += 1;
                     self.report.note(format_args!("a checkpoint is refused after {:?}: {error}", self.faults));
@@ -308,11 +321,12 @@ impl Trial<'_> {
             if copy.exists() {
                 std::fs::remove_dir_all(copy)?;
             }
-            let unneeded = match self.engine.survives_crashes(self.durability) {
-                true => Some(taken),
-                false => self.newest.replace(taken),
-            };
-            unneeded.map_or(Ok(()), |taken| std::fs::remove_dir_all(taken.folder))?;
+            let is_needed = taken.is_acknowledged && !self.engine.survives_crashes(self.durability);
+            let unneeded = if is_needed { self.newest.replace(taken) } else { Some(taken) };
+            match unneeded {
+                Some(taken) if taken.folder.exists() => std::fs::remove_dir_all(taken.folder)?,
+                _ => {}
+            }
         }
         // Else the disk would still look for files of the removed folders.
         self.power.restore_power(Unsynced::Kept)?;
@@ -320,7 +334,20 @@ impl Trial<'_> {
     }
 }
 
-/// What a store holds under every key.
+/// What a store holds under every key. Where a scan tells otherwise than reads of single keys, it is garbage.
 fn state_of(store: &dyn Store) -> io::Result<State> {
-    (0..KEYS).map(|index| Ok(Found::of(index, store.get(&key(index))?.as_deref()))).collect()
+    let scanned = store.scan()?;
+    let mut rest = scanned.iter().peekable();
+    let mut state = State::new();
+    for index in 0..KEYS {
+        let (key, value) = (key(index), store.get(&key(index))?);
+        let row = rest.next_if(|(found, _)| *found == key);
+        let is_same = row.map(|(_, value)| value) == value.as_ref();
+        state.push(if is_same { Found::of(index, value.as_deref()) } else { Found::Garbage });
+    }
+    // A key that nobody has put.
+    if rest.next().is_some() {
+        state.fill(Found::Garbage);
+    }
+    Ok(state)
 }

@@ -9,6 +9,7 @@ use gress_power_cut::plain::PlainRocksDb;
 use gress_power_cut::report::Report;
 use gress_power_cut::store::{DURABILITIES, Engine, Entry, Store};
 use gress_power_cut::trial;
+use gress_power_cut::write::{How, KEYS, key};
 use gress_state_rocksdb::Durability;
 use rocksdb::Env;
 
@@ -32,6 +33,22 @@ enum Bug {
     ValueCut,
     /// What is there is refused.
     NeverAgain,
+    /// The keys of a range are deleted one by one.
+    RangeInPieces,
+    /// A range delete is acknowledged, and its keys are still there.
+    RangeForgotten,
+    /// A restored snapshot does not remove what it lacks.
+    RestoreMerges,
+    /// A restore removes what is there, and then puts what the snapshot has.
+    RestoreInPieces,
+    /// Of a run that comes in several files, each appears by itself.
+    FilesInPieces,
+    /// An expiring value expires too early.
+    ExpiresEarly,
+    /// What covers many deletes reaches over the next key, too.
+    CoversTooMuch,
+    /// A checkpoint has its name before it has all of its content.
+    CheckpointTooSoon,
     /// What a crash has left behind is opened, although the engine says that it refuses that.
     Trusting,
 }
@@ -46,6 +63,7 @@ impl Engine for Planted {
     }
 
     fn open(&self, env: Env, durability: Durability, folder: &Path) -> io::Result<Box<dyn Store>> {
+        let disk = env.clone();
         let store = match self.0 {
             Bug::LogNotSynced => PLAIN.open(env, Durability::Wal, folder),
             Bug::NoLog => PLAIN.open(env, Durability::Checkpoint, folder),
@@ -53,11 +71,16 @@ impl Engine for Planted {
             Bug::LogsNotVerified => PlainRocksDb { verify_logs: false }.open(env, durability, folder),
             _ => PLAIN.open(env, durability, folder),
         };
-        Ok(Box::new(PlantedStore { bug: self.0, store: store?, waiting: RefCell::default() }))
+        let (bug, store) = (self.0, store?);
+        Ok(Box::new(PlantedStore { bug, store, disk, waiting: RefCell::default() }))
     }
 
     fn survives_crashes(&self, durability: Durability) -> bool {
         self.0 != Bug::Trusting || durability != Durability::Checkpoint
+    }
+
+    fn refuses_half_checkpoints(&self) -> bool {
+        self.0 == Bug::CheckpointTooSoon
     }
 
     fn open_checkpoint(
@@ -74,28 +97,60 @@ impl Engine for Planted {
 struct PlantedStore {
     bug: Bug,
     store: Box<dyn Store>,
+    disk: Env,
     /// Acknowledged and not yet written.
     waiting: RefCell<Vec<Entry>>,
 }
 
+impl PlantedStore {
+    fn one_by_one(&self, entries: &[Entry]) -> io::Result<()> {
+        entries.iter().try_for_each(|entry| self.store.write(How::Entries, std::slice::from_ref(entry)))
+    }
+}
+
+fn those_put(entries: &[Entry]) -> Vec<Entry> {
+    entries.iter().filter(|(_, value)| value.is_some()).cloned().collect()
+}
+
 impl Store for PlantedStore {
-    fn write(&self, entries: &[Entry]) -> io::Result<()> {
-        match self.bug {
-            Bug::BatchInPieces => entries.iter().try_for_each(|entry| self.store.write(std::slice::from_ref(entry))),
-            Bug::ValueCut => {
+    fn write(&self, how: How, entries: &[Entry]) -> io::Result<()> {
+        match (self.bug, how) {
+            (Bug::BatchInPieces, _) | (Bug::RangeInPieces, How::Range) | (Bug::FilesInPieces, How::Files) => {
+                self.one_by_one(entries)
+            }
+            (Bug::RangeForgotten, How::Range) => Ok(()),
+            (Bug::RestoreMerges, How::Restored) => self.store.write(How::Entries, &those_put(entries)),
+            (Bug::RestoreInPieces, How::Restored) => {
+                self.store.write(How::Range, entries)?;
+                self.store.write(How::Entries, &those_put(entries))
+            }
+            (Bug::ExpiresEarly, How::Expiring) => {
+                let gone: Vec<Entry> = entries.iter().map(|(key, _)| (key.clone(), None)).collect();
+                self.store.write(How::Entries, &gone)
+            }
+            (Bug::CoversTooMuch, How::Emptied) => {
+                self.store.write(how, entries)?;
+                let next = (0..KEYS).map(key).find(|key| entries.iter().all(|(deleted, _)| deleted < key));
+                next.map_or(Ok(()), |next| self.store.write(How::Entries, &[(next, None)]))
+            }
+            (Bug::ValueCut, _) => {
                 let cut = |value: &Vec<u8>| value[..value.len() - 1].to_vec();
                 let entries: Vec<Entry> = entries.iter().map(|(k, v)| (k.clone(), v.as_ref().map(cut))).collect();
-                self.store.write(&entries)
+                self.store.write(how, &entries)
             }
-            Bug::Swapped | Bug::CheckpointBehind => {
+            (Bug::Swapped | Bug::CheckpointBehind, _) => {
                 let before = self.waiting.replace(entries.to_vec());
                 let (first, second) =
                     if self.bug == Bug::Swapped { (entries, &before[..]) } else { (&before[..], &[][..]) };
-                self.store.write(first)?;
-                self.store.write(second)
+                self.store.write(How::Entries, first)?;
+                self.store.write(How::Entries, second)
             }
-            _ => self.store.write(entries),
+            _ => self.store.write(how, entries),
         }
+    }
+
+    fn scan(&self) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        self.store.scan()
     }
 
     fn get(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
@@ -107,6 +162,12 @@ impl Store for PlantedStore {
     }
 
     fn create_checkpoint(&self, folder: &Path) -> io::Result<()> {
+        if self.bug == Bug::CheckpointTooSoon {
+            // Something that opens, and holds nothing.
+            drop(PLAIN.open(self.disk.clone(), Durability::WalSync, folder)?);
+            self.store.flush()?;
+            std::fs::remove_dir_all(folder)?;
+        }
         self.store.create_checkpoint(folder)
     }
 
@@ -177,4 +238,44 @@ fn a_store_that_does_not_open_again_is_found_and_the_test_ends() {
 #[test]
 fn a_store_that_opens_after_a_crash_and_should_not_is_found() {
     assert!(broken(Bug::Trusting, Durability::Checkpoint).trusted > 0);
+}
+
+#[test]
+fn a_range_delete_key_by_key_is_found() {
+    assert!(broken(Bug::RangeInPieces, Durability::WalSync).torn > 0);
+}
+
+#[test]
+fn a_range_delete_that_did_not_happen_is_found() {
+    assert!(broken(Bug::RangeForgotten, Durability::WalSync).broken() > 0);
+}
+
+#[test]
+fn a_restore_that_leaves_what_the_snapshot_lacks_is_found() {
+    assert!(broken(Bug::RestoreMerges, Durability::WalSync).broken() > 0);
+}
+
+#[test]
+fn a_restore_in_two_steps_is_found() {
+    assert!(broken(Bug::RestoreInPieces, Durability::WalSync).broken() > 0);
+}
+
+#[test]
+fn a_large_run_that_does_not_come_at_once_is_found() {
+    assert!(broken(Bug::FilesInPieces, Durability::WalSync).torn > 0);
+}
+
+#[test]
+fn a_value_that_expires_too_early_is_found() {
+    assert!(broken(Bug::ExpiresEarly, Durability::WalSync).broken() > 0);
+}
+
+#[test]
+fn deletes_that_are_covered_too_far_are_found() {
+    assert!(broken(Bug::CoversTooMuch, Durability::WalSync).broken() > 0);
+}
+
+#[test]
+fn a_checkpoint_that_has_its_name_too_soon_is_found() {
+    assert!(broken(Bug::CheckpointTooSoon, Durability::Wal).wrong_checkpoints > 0);
 }

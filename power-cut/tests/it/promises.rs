@@ -17,7 +17,7 @@ fn report(engine: &dyn Engine, durability: Durability) -> Report {
     assert_eq!(report.cuts, CUTS);
     assert!(report.in_open > 10 && report.in_write > 10, "cuts fall everywhere: {report}");
     assert!(report.loss.bytes_lost > 0 && report.loss.names_undone > 0, "the disk forgets: {report}");
-    assert!(report.checkpoints > 5, "{report}");
+    assert!(report.checkpoints > 5 && report.rare_writes > 20 && report.again_in_open > 2, "{report}");
     report
 }
 
