@@ -221,7 +221,9 @@ fn in_memory(db: &Db, family: &ColumnFamily, range: KeyRange<'_>) -> u64 {
 /// Whether nothing is in a range where so many entries were deleted. `false` where that is dear to know.
 fn is_empty(db: &Db, family: &ColumnFamily, range: KeyRange<'_>, deleted: u64) -> bool {
     let property = |name| db.property_int_value_cf(family, name).ok().flatten().unwrap_or(0);
-    let entry_bytes = property("rocksdb.total-sst-files-size") / property("rocksdb.estimate-num-keys").max(1);
+    // Where nearly all is deleted, the estimate is nearly none.
+    let entry_bytes =
+        property("rocksdb.total-sst-files-size") / property("rocksdb.estimate-num-keys").max(deleted).max(1);
     if deleted.saturating_mul(entry_bytes) > LOOKED_AT_BYTES {
         return false;
     }

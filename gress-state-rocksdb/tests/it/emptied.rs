@@ -6,7 +6,7 @@ use gress_state::{
     testing::{Entry, Scratch},
 };
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
 };
 
@@ -95,27 +95,32 @@ fn a_range_delete_over_many_entries_in_memory_goes_to_another_write_buffer() {
 
 #[test]
 fn what_others_put_between_deletes_at_the_same_time_stays() {
+    const ROUNDS: u32 = 200;
     let (factory, scratch) = (factory(&[]), Scratch::new());
     let backend = open(&factory, &scratch);
-    let (store, is_done) = (store(&*backend, "state"), AtomicBool::new(false));
+    let (store, round) = (store(&*backend, "state"), AtomicU32::new(0));
     scan(&*store);
     thread::scope(|scope| {
         scope.spawn(|| {
-            for _ in 0..20 {
-                // Even ones.
-                apply(&*store, (0..MANY).map(|n| Entry::delete(key(2 * n))));
+            for at in 0..ROUNDS {
+                // Even ones, in a place of their own: a look gives up where the same keys were deleted again and again.
+                apply(&*store, (0..MANY).map(|n| Entry::delete(key(2 * (at * MANY + n)))));
+                round.store(at + 1, Ordering::Relaxed);
             }
-            is_done.store(true, Ordering::Relaxed);
         });
-        for n in (0..MANY).cycle() {
-            let odd = key(2 * n + 1);
-            apply(&*store, [Entry::put(odd, "value")]);
-            let found = store.get(&odd, &mut |_| {}).expect("a store can be read");
-            assert!(found, "{n} was put, and nobody has deleted it");
-            apply(&*store, [Entry::delete(odd)]);
-            if is_done.load(Ordering::Relaxed) {
+        loop {
+            let at = round.load(Ordering::Relaxed);
+            if at == ROUNDS {
                 break;
             }
+            let odd = key(2 * (at * MANY + MANY / 2) + 1);
+            apply(&*store, [Entry::put(odd, "value")]);
+            let is_there = || store.get(&odd, &mut |_| {}).expect("a store can be read");
+            // For long enough that a range delete may come in between.
+            assert!((0..20).all(|_| is_there()), "it was put in round {at}, and nobody has deleted it");
+            apply(&*store, [Entry::delete(odd)]);
+            // And gone for long enough that a look may find nothing.
+            assert!((0..20).all(|_| !is_there()));
         }
     });
     assert!(scan(&*store).is_empty());
