@@ -22,7 +22,7 @@
 mod decode;
 mod encode;
 
-pub use decode::decode;
+pub use decode::{decode, decode_first};
 pub use encode::encode;
 
 use std::fmt;

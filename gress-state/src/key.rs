@@ -21,6 +21,17 @@ impl<K: Ord + Hash + Clone + Send + Serialize + DeserializeOwned + 'static> Stat
 pub trait StateValue: Serialize + DeserializeOwned + Send + 'static {}
 impl<V: Serialize + DeserializeOwned + Send + 'static> StateValue for V {}
 
+/// What a map in state may have as keys: anything that serde can write and read.
+///
+/// The encoding of [`gress_core::ordered`] alone decides which map keys are equal and how they are ordered; `Eq` and `Ord` are
+/// not asked. So floats are map keys (`-0.0` before `0.0`, NaN last), and for types with derived `Ord` the order is that.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the key of a map in state",
+    note = "add `#[derive(Serialize, Deserialize)]`"
+)]
+pub trait MapKey: Serialize + DeserializeOwned + 'static {}
+impl<E: Serialize + DeserializeOwned + 'static> MapKey for E {}
+
 /// The current key: its value, hash and key group, computed once where the stream was keyed. Derefs to the value.
 #[derive(Debug)]
 pub struct Key<K> {
@@ -88,7 +99,7 @@ impl KeyMaker {
 }
 
 #[inline]
-pub(crate) fn encode_key<K: StateKey>(key: &K, into: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn encode_key<K: Serialize + ?Sized>(key: &K, into: &mut Vec<u8>) -> Result<()> {
     ordered::encode(key, into)
         .map_err(|e| Error::operator(format!("cannot encode a key of type `{}`: {e}", type_name::<K>())).because(e))
 }

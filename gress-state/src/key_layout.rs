@@ -1,15 +1,17 @@
-//! Store keys: `key group ‖ window ‖ key`, and for timers `key group ‖ time ‖ key`.
+//! Store keys: `key group ‖ window ‖ key ‖ element`, and for timers `key group ‖ time ‖ key`.
 //!
 //! ```text
 //!  value    group u16 ‖ key
 //!  window   group u16 ‖ start i64 ‖ end i64 ‖ key        a window is one range per key group
+//!  map      group u16 ‖ key ‖ map key                    a key's map is one range
+//!  list     group u16 ‖ key ‖ chunk u64                  so is its list; its open end is chunk 2^64 - 1
 //!  timer    group u16 ‖ time i64 ‖ key                   due timers are one range per key group
 //! ```
 //!
-//! Big-endian, signs flipped, keys in their order-preserving encoding: bytes sort as the parts do, and no store key is a
-//! prefix of another.
+//! Big-endian, signs flipped, keys and map keys in their order-preserving encoding: bytes sort as the parts do, no store
+//! key is a prefix of another, and no other key's elements lie between those of a key.
 
-use crate::key::{StateKey, encode_key};
+use crate::key::{MapKey, StateKey, encode_key};
 use gress_core::{Error, KeyGroup, Result, Timestamp, key_group::key_hash, ordered};
 
 /// The window part of a store key: two times, or nothing.
@@ -46,17 +48,6 @@ pub(crate) fn push_prefix(group: KeyGroup, window: WindowPart, into: &mut Vec<u8
     }
 }
 
-/// Appends a whole store key.
-pub(crate) fn push_store_key<K: StateKey>(
-    group: KeyGroup,
-    window: WindowPart,
-    key: &K,
-    into: &mut Vec<u8>,
-) -> Result<()> {
-    push_prefix(group, window, into);
-    encode_key(key, into)
-}
-
 /// Appends a timer's store key.
 pub(crate) fn push_timer_key(group: KeyGroup, time: Timestamp, encoded_key: &[u8], into: &mut Vec<u8>) {
     push_group(group, into);
@@ -82,30 +73,60 @@ pub(crate) fn split(store_key: &[u8], times: usize) -> Result<Parts<'_>> {
         let (bytes, after) = rest.split_first_chunk::<TIME_LEN>().ok_or_else(short)?;
         (*time, rest) = (read_time(*bytes), after);
     }
-    let (group, hash) = (KeyGroup(u16::from_be_bytes(*group)), key_hash(rest));
+    let (group, encoded_key) = (KeyGroup(u16::from_be_bytes(*group)), rest);
+    Ok(Parts { group, times: found, encoded_key, hash: hash_in(group, encoded_key)? })
+}
+
+/// The hash of a key that is said to stand in `group`.
+fn hash_in(group: KeyGroup, encoded_key: &[u8]) -> Result<u64> {
+    let hash = key_hash(encoded_key);
     match KeyGroup::of_hash(hash) {
-        of_key if of_key == group => Ok(Parts { group, times: found, encoded_key: rest, hash }),
+        of_key if of_key == group => Ok(hash),
         of_key => Err(Error::damaged(format!(
             "the key {} stands in key group {}, it belongs to {}",
-            hex(rest),
+            hex(encoded_key),
             group.0,
             of_key.0
         ))),
     }
 }
 
+/// An element's store key, taken apart.
+pub(crate) struct ElementParts<'a, K> {
+    pub key: K,
+    pub hash: u64,
+    /// Key group and key.
+    pub prefix: &'a [u8],
+    pub element: &'a [u8],
+}
+
+/// Takes the store key of an element of a collection apart.
+pub(crate) fn split_element<'a, K: StateKey>(
+    store_key: &'a [u8],
+    scratch: &mut Vec<u8>,
+) -> Result<ElementParts<'a, K>> {
+    let short = || Error::damaged(format!("a store key is cut short: {}", hex(store_key)));
+    let (group, rest) = store_key.split_first_chunk::<GROUP_LEN>().ok_or_else(short)?;
+    let (_, element) = ordered::decode_first::<K>(rest).map_err(|e| no_key::<K>(rest, &e.to_string()))?;
+    let encoded_key = &rest[..rest.len() - element.len()];
+    let hash = hash_in(KeyGroup(u16::from_be_bytes(*group)), encoded_key)?;
+    let prefix = &store_key[..GROUP_LEN + encoded_key.len()];
+    Ok(ElementParts { key: decode_key(encoded_key, scratch)?, hash, prefix, element })
+}
+
+fn no_key<K>(encoded: &[u8], why: &str) -> Error {
+    Error::damaged(format!("{} is no key of type `{}`: {why}", hex(encoded), std::any::type_name::<K>()))
+}
+
 /// The key behind its encoding. `scratch` is used to encode it again: a key that has other bytes than those it was read from
 /// would be looked for elsewhere, and two store keys could hold one key.
-pub(crate) fn decode_key<K: StateKey>(encoded: &[u8], scratch: &mut Vec<u8>) -> Result<K> {
-    let no_key = |why: String| {
-        Error::damaged(format!("{} is no key of type `{}`: {why}", hex(encoded), std::any::type_name::<K>()))
-    };
-    let key: K = ordered::decode(encoded).map_err(|e| no_key(e.to_string()))?;
+pub(crate) fn decode_key<K: MapKey>(encoded: &[u8], scratch: &mut Vec<u8>) -> Result<K> {
+    let key: K = ordered::decode(encoded).map_err(|e| no_key::<K>(encoded, &e.to_string()))?;
     scratch.clear();
     encode_key(&key, scratch)?;
     match scratch == encoded {
         true => Ok(key),
-        false => Err(no_key(format!("the key that it gives is encoded as {}", hex(scratch)))),
+        false => Err(no_key::<K>(encoded, &format!("the key that it gives is encoded as {}", hex(scratch)))),
     }
 }
 

@@ -9,6 +9,7 @@
 //!
 //! Nothing here knows RocksDB, and nothing here starts a thread.
 
+mod accumulator;
 mod backend;
 pub mod checkpoint;
 pub mod directory;
@@ -28,12 +29,16 @@ pub mod testing;
 pub mod ttl;
 mod wall_clock;
 
+pub use accumulator::Accumulator;
 pub use backend::{BackendFactory, BackendStats, CheckpointFile, Reading, StateBackend};
-pub use handle::{DueTimer, Entry, FiringWindow, Read, Timers, TimersOfTask, ValueState, WindowState, Write};
-pub use key::{Key, KeyMaker, Keyed, StateKey, StateValue};
+pub use handle::{
+    AggregatingState, DueTimer, Entry, FiringWindow, ListIter, ListState, MapEntry, MapIter, MapState, MapWrite, Read,
+    ReducingState, Timers, TimersOfTask, ValueState, WindowState, Write,
+};
+pub use key::{Key, KeyMaker, Keyed, MapKey, StateKey, StateValue};
 pub use key_value::{KeyValueOptions, KeyValueState};
 pub use store::{EachRow, KeyRange, StateStore, prefix_end};
-pub use table::{StateDescription, StateKind, StateTable, TableStats, TaskBackend};
+pub use table::{MapKeyDescription, StateDescription, StateKind, StateTable, TableStats, TaskBackend};
 pub use task_state::TaskState;
 pub use ttl::Ttl;
 pub use wall_clock::{ManualWallClock, SystemWallClock, WallClock};

@@ -13,8 +13,12 @@
 
 mod aging;
 mod cold;
+mod dropped;
 mod heap;
+mod list;
 mod live;
+mod map;
+mod slot_key;
 mod stats;
 mod timers;
 mod values;
@@ -22,6 +26,9 @@ mod windows;
 
 pub(crate) use cold::Cold;
 pub use cold::TaskBackend;
+use dropped::Dropped;
+pub(crate) use list::{ListCursor, ListTable, take_item};
+pub(crate) use map::{MapTable, Met, Place, Walk};
 pub use stats::TableStats;
 pub(crate) use timers::TimerTable;
 pub(crate) use values::{Found, ValueTable};
@@ -129,8 +136,11 @@ pub struct StateDescription {
     pub value_type: String,
     /// The shape of its keys, whatever their type is called.
     pub key_schema: Schema,
-    /// The shape of its values, whatever their type is called.
+    /// The shape of its values, whatever their type is called. Of a list, of its items.
     pub value_schema: Schema,
+    /// Of a map, what its values are found by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_key: Option<MapKeyDescription>,
     /// When its entries expire, if they do: then each value begins with a stamp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<TtlDescription>,
@@ -145,8 +155,15 @@ impl StateDescription {
             value_type: type_name::<V>().to_owned(),
             key_schema: schema_of::<K>(),
             value_schema: schema_of::<V>(),
+            map_key: None,
             ttl: None,
         }
+    }
+
+    /// A state with a map from `E` to `V` for each `K`.
+    pub fn of_map<K: DeserializeOwned, E: DeserializeOwned, V: DeserializeOwned>() -> Self {
+        let map_key = MapKeyDescription { type_name: type_name::<E>().to_owned(), schema: schema_of::<E>() };
+        StateDescription { map_key: Some(map_key), ..StateDescription::of::<K, V>(StateKind::Map) }
     }
 
     /// What of the state `stored` differs so that it cannot be read as this one: kind, shape of the keys or of the values.
@@ -161,6 +178,11 @@ impl StateDescription {
         if self.key_schema != stored.key_schema {
             return differs("keys", &stored.key_schema, &self.key_schema);
         }
+        if let (Some(ours), Some(stored)) = (&self.map_key, &stored.map_key)
+            && ours.schema != stored.schema
+        {
+            return differs("map keys", &stored.schema, &ours.schema);
+        }
         if self.value_schema != stored.value_schema {
             return differs("values", &stored.value_schema, &self.value_schema);
         }
@@ -171,8 +193,23 @@ impl StateDescription {
 impl fmt::Display for StateDescription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let StateDescription { kind, key_type, value_type, .. } = self;
-        write!(f, "{kind:?} from `{key_type}` to `{value_type}`")
+        match &self.map_key {
+            None => write!(f, "{kind:?} from `{key_type}` to `{value_type}`"),
+            Some(map_key) => {
+                write!(f, "{kind:?} from `{key_type}` and `{}` to `{value_type}`", map_key.type_name)
+            }
+        }
     }
+}
+
+/// What the values of a map are found by.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MapKeyDescription {
+    /// The Rust type.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// Its shape, whatever it is called.
+    pub schema: Schema,
 }
 
 /// Kinds of state; they differ in how their store keys are laid out.
@@ -181,6 +218,14 @@ impl fmt::Display for StateDescription {
 pub enum StateKind {
     /// One value a key.
     Value,
+    /// One value a key, that what is added is reduced into.
+    Reducing,
+    /// One accumulator a key.
+    Aggregating,
+    /// A list a key, in chunks.
+    List,
+    /// A sorted map a key.
+    Map,
     /// One accumulator a key and window.
     Window,
     /// Event-time timers.

@@ -1,11 +1,15 @@
 //! All state of one task: the tables behind its handles, their budget, and how they are sealed and restored.
 
 use crate::{
+    accumulator::Accumulator,
     backend::Reading,
-    handle::{Timers, TimersOfTask, ValueState, WindowState},
-    key::{StateKey, StateValue},
+    handle::{AggregatingState, ListState, MapState, ReducingState, Timers, TimersOfTask, ValueState, WindowState},
+    key::{MapKey, StateKey, StateValue},
     run::{RunCursor, UnsortedRun},
-    table::{Cold, StateDescription, StateTable, TableStats, TaskBackend, TimerTable, ValueTable, WindowTable},
+    table::{
+        Cold, ListTable, MapTable, StateDescription, StateKind, StateTable, TableStats, TaskBackend, TimerTable,
+        ValueTable, WindowTable,
+    },
     task_time::TaskTime,
     ttl::{Expiry, Restamp, TtlClock, TtlDescription},
 };
@@ -34,8 +38,40 @@ impl TaskState {
 
     /// One value a key.
     pub fn value<K: StateKey, V: StateValue>(&mut self, name: &str) -> ValueState<K, V> {
-        let table = ValueTable::new(self.cold(name));
+        let table = ValueTable::new(self.cold(name), StateDescription::of::<K, V>(StateKind::Value));
         ValueState::new(self.add(table))
+    }
+
+    /// One value a key, into which `reduce` reduces what is added: its first operand came first.
+    pub fn reducing<K: StateKey, V: StateValue>(
+        &mut self,
+        name: &str,
+        reduce: impl Fn(&mut V, V) + 'static,
+    ) -> ReducingState<K, V> {
+        let table = ValueTable::new(self.cold(name), StateDescription::of::<K, V>(StateKind::Reducing));
+        ReducingState::new(self.add(table), Box::new(reduce))
+    }
+
+    /// One accumulator a key, a clone of `empty` at first.
+    pub fn aggregating<K: StateKey, T, A: Accumulator<T>>(
+        &mut self,
+        name: &str,
+        empty: A,
+    ) -> AggregatingState<K, T, A> {
+        let table = ValueTable::new(self.cold(name), StateDescription::of::<K, A>(StateKind::Aggregating));
+        AggregatingState::new(self.add(table), empty)
+    }
+
+    /// A list a key.
+    pub fn list<K: StateKey, T: StateValue>(&mut self, name: &str) -> ListState<K, T> {
+        let table = ListTable::of_lists(self.cold(name), StateDescription::of::<K, T>(StateKind::List));
+        ListState::new(self.add(table))
+    }
+
+    /// A sorted map a key.
+    pub fn map<K: StateKey, E: MapKey, V: StateValue>(&mut self, name: &str) -> MapState<K, E, V> {
+        let table = MapTable::new(self.cold(name));
+        MapState::new(self.add(table))
     }
 
     /// One accumulator a key and window.

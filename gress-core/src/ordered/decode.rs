@@ -8,12 +8,20 @@ use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visit
 /// # Errors
 /// Bytes that [`super::encode`] does not give for any `K`.
 pub fn decode<K: DeserializeOwned>(bytes: &[u8]) -> Result<K, OrderedError> {
+    match decode_first(bytes)? {
+        (key, []) => Ok(key),
+        (_, rest) => Err(OrderedError::new(format!("a key ends {} bytes before its end", rest.len()))),
+    }
+}
+
+/// The key whose encoding `bytes` begins with, and what follows it.
+///
+/// # Errors
+/// As [`decode`], but for bytes that follow.
+pub fn decode_first<K: DeserializeOwned>(bytes: &[u8]) -> Result<(K, &[u8]), OrderedError> {
     let mut decoder = Decoder { rest: bytes };
     let key = K::deserialize(&mut decoder)?;
-    match decoder.rest.len() {
-        0 => Ok(key),
-        left => Err(OrderedError::new(format!("a key ends {left} bytes before its end"))),
-    }
+    Ok((key, decoder.rest))
 }
 
 struct Decoder<'a> {

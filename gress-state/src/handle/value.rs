@@ -88,7 +88,7 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
             Err(_) => {
                 let table = self.table.borrow();
                 let loaded = table.live.load(key, &table.cold)?;
-                return Ok(loaded.map(|loaded| Read(Held::Apart(Box::new(loaded.value)))));
+                return Ok(loaded.map(|loaded| Read::apart(loaded.value)));
             }
         };
         let Some(at) = found else { return Ok(None) };
@@ -106,7 +106,7 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
         Ok(match found {
             Found::Nothing => None,
             Found::In(at) => Ref::filter_map(self.table.borrow(), |t| t.live.value(at)).ok().map(Read::in_table),
-            Found::Apart(value) => Some(Read(Held::Apart(Box::new(value)))),
+            Found::Apart(value) => Some(Read::apart(value)),
         })
     }
 
@@ -207,8 +207,12 @@ enum Held<'a, V> {
 }
 
 impl<'a, V> Read<'a, V> {
-    fn in_table(value: Ref<'a, V>) -> Self {
+    pub(super) fn in_table(value: Ref<'a, V>) -> Self {
         Read(Held::InTable(value))
+    }
+
+    pub(super) fn apart(value: V) -> Self {
+        Read(Held::Apart(Box::new(value)))
     }
 }
 

@@ -3,8 +3,8 @@
 use super::TableStats;
 use crate::{
     backend::{BackendFactory, Reading, StateBackend},
-    key::StateKey,
-    key_layout::{self, hex},
+    key::{MapKey, StateKey},
+    key_layout::{self, ElementParts, hex},
     run::{RunReader, UnsortedRun},
     store::StateStore,
     task_time::TaskTime,
@@ -204,12 +204,20 @@ impl Cold {
     }
 
     /// The key in a store key.
-    pub(crate) fn decode_key<K: StateKey>(&self, store_key: &[u8], encoded: &[u8]) -> Result<K> {
+    pub(crate) fn decode_key<K: MapKey>(&self, store_key: &[u8], encoded: &[u8]) -> Result<K> {
         let mut scratch = self.scratch.take();
         let key = key_layout::decode_key(encoded, &mut scratch)
             .map_err(|e| Error::damaged(format!("state `{}`, store key {}: {e}", self.name, hex(store_key))));
         self.scratch.replace(scratch);
         key
+    }
+
+    /// Takes the store key of an element of a collection apart.
+    pub(crate) fn split_element<'a, K: StateKey>(&self, store_key: &'a [u8]) -> Result<ElementParts<'a, K>> {
+        let mut scratch = self.scratch.take();
+        let parts = key_layout::split_element(store_key, &mut scratch);
+        self.scratch.replace(scratch);
+        parts.map_err(|e| Error::damaged(format!("state `{}`, store key {}: {e}", self.name, hex(store_key))))
     }
 
     /// What is said of a value that does not decode.

@@ -5,10 +5,11 @@ use super::{
     Cold, TableStats,
     aging::{Aged, Aging, Verdict},
     heap::HeapEstimate,
+    slot_key::SlotKey,
 };
 use crate::{
-    key::{Key, StateKey, StateValue},
-    key_layout::{self, WindowPart, hex},
+    key::{Key, StateValue},
+    key_layout::{WindowPart, hex},
     run::UnsortedRun,
     task_time::TaskTime,
     ttl::{Expiry, NEVER, Stamp, Ttl},
@@ -63,7 +64,7 @@ pub(crate) enum Origin {
     Store,
 }
 
-impl<K: StateKey, V: StateValue> Live<K, V> {
+impl<K: SlotKey, V: StateValue> Live<K, V> {
     pub(crate) fn new(window: WindowPart) -> Self {
         Live {
             window,
@@ -173,7 +174,14 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     /// The slot of `key`, if it is live.
     #[inline]
     pub(crate) fn find(&self, key: &Key<K>) -> Option<u32> {
-        self.index.find(key.hash(), |&at| self.is(at, key)).copied()
+        self.index.find(K::spread(key.hash()), |&at| self.is(at, key)).copied()
+    }
+
+    /// The slot with this hash whose key `is` the one that is looked for.
+    #[inline]
+    pub(crate) fn find_by(&self, hash: u64, is: impl Fn(&K) -> bool) -> Option<u32> {
+        let found = |at: &u32| self.slots[*at as usize].as_ref().is_some_and(|slot| slot.hash == hash && is(&slot.key));
+        self.index.find(K::spread(hash), found).copied()
     }
 
     #[inline]
@@ -184,7 +192,7 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     /// Reads index and slot of each hash. No read depends on another, so their cache misses overlap.
     pub(crate) fn look_ahead(&self, hashes: &[u64]) {
         let slot_is = |at: u32, hash| self.slots[at as usize].as_ref().is_some_and(|slot| slot.hash == hash);
-        let found = hashes.iter().filter(|&&hash| self.index.find(hash, |&at| slot_is(at, hash)).is_some());
+        let found = hashes.iter().filter(|&&hash| self.index.find(K::spread(hash), |&at| slot_is(at, hash)).is_some());
         std::hint::black_box(found.count());
     }
 
@@ -217,7 +225,7 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     /// [`Live::find_or_load`] of a key that is not live. Apart from it, so that a hit saves no registers for this.
     #[inline(never)]
     fn load_absent(&mut self, key: &Key<K>, cold: &mut Cold) -> Result<Option<u32>> {
-        if !cold.spilled() {
+        if !cold.spilled() || key.value().is_whole() {
             cold.hit();
             return Ok(None);
         }
@@ -227,7 +235,10 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
 
     /// The value that the store has for `key`, which stays as it is in table and store.
     pub(crate) fn load(&self, key: &Key<K>, cold: &Cold) -> Result<Option<Aged<V>>> {
-        let store_key = |into: &mut Vec<u8>| key_layout::push_store_key(key.group(), self.window, key.value(), into);
+        if key.value().is_whole() {
+            return Ok(None);
+        }
+        let store_key = |into: &mut Vec<u8>| key.value().push_store_key(key.hash(), self.window, into);
         cold.load::<V, _>(store_key, |stored| self.decode(stored))
     }
 
@@ -238,6 +249,11 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
             false => (NEVER, stored),
         };
         Ok(Aged { value: codec::decode(bytes)?, updated })
+    }
+
+    /// The last update that stored bytes tell of.
+    pub(crate) fn decode_age(&self, stored: &[u8]) -> Result<i64> {
+        Aging::split(stored).map(|(updated, _)| updated)
     }
 
     /// Puts an entry into the table that is not there yet.
@@ -257,7 +273,7 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     }
 
     fn insert_slot(&mut self, key: K, hash: u64, value: Option<V>) -> u32 {
-        self.heap.used(&key, value.as_ref());
+        self.heap.placed(&key, value.as_ref());
         self.groups |= 1 << KeyGroup::of_hash(hash).0;
         let slot = Slot {
             hash,
@@ -269,19 +285,31 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
             key,
             value,
         };
-        let at = match self.vacant.pop() {
-            Some(at) => {
-                self.slots[at as usize] = Some(slot);
-                at
-            }
-            None => {
-                self.slots.push(Some(slot));
-                (self.slots.len() - 1) as u32
-            }
-        };
+        let at = self.vacant.pop().unwrap_or(self.slots.len() as u32);
+        slot.key.placed(at);
+        match self.slots.get_mut(at as usize) {
+            Some(vacant) => *vacant = Some(slot),
+            None => self.slots.push(Some(slot)),
+        }
         let slots = &self.slots;
-        self.index.insert_unique(hash, at, |&other| slots[other as usize].as_ref().map_or(0, |slot| slot.hash));
+        let hash_of = |&other: &u32| slots[other as usize].as_ref().map_or(0, |slot| K::spread(slot.hash));
+        self.index.insert_unique(K::spread(hash), at, hash_of);
         at
+    }
+
+    /// The last update of slot `at`; meaningless where nothing expires.
+    pub(crate) fn updated(&self, at: u32) -> i64 {
+        self.aging.as_ref().map_or(NEVER, |aging| aging.updated(at))
+    }
+
+    /// From now on the memory of values is counted, not sampled: [`Live::grown`] tells what they gain.
+    pub(crate) fn count_memory(&mut self) {
+        self.heap.count();
+    }
+
+    /// A value has gained so many bytes, or lost them.
+    pub(crate) fn grown(&mut self, bytes: isize) {
+        self.heap.grown(bytes);
     }
 
     /// Makes slot `at` ready to be changed in this epoch: encodes it first if the seal under way still needs it.
@@ -344,17 +372,22 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     /// Sets the value of `key` without reading what is there.
     pub(crate) fn set(&mut self, key: &Key<K>, value: V, cold: &mut Cold) -> Result<()> {
         match self.find(key) {
-            Some(at) => {
-                self.touch(at, cold)?;
-                if let Some(slot) = self.slots[at as usize].as_mut() {
-                    slot.value = Some(value);
-                }
-                self.mark(at);
-            }
+            Some(at) => self.set_at(at, value, cold)?,
             None => {
-                self.insert_new(key, value, cold.spilled());
+                self.insert_new(key, value, cold.spilled() && !key.value().is_whole());
             }
         }
+        Ok(())
+    }
+
+    /// Sets the value of slot `at`.
+    #[inline]
+    pub(crate) fn set_at(&mut self, at: u32, value: V, cold: &mut Cold) -> Result<()> {
+        self.touch(at, cold)?;
+        if let Some(slot) = self.slots[at as usize].as_mut() {
+            slot.value = Some(value);
+        }
+        self.mark(at);
         Ok(())
     }
 
@@ -398,11 +431,21 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
         self.mark(at);
     }
 
+    /// Frees slot `at` without a trace: a cleared range covers what store and checkpoint have of it. `true` if they may
+    /// have anything.
+    pub(crate) fn forget(&mut self, at: u32, cold: &mut Cold) -> Result<bool> {
+        self.encode_pending(at, cold)?;
+        let behind = self.slots[at as usize].as_ref().is_some_and(|slot| slot.in_store || slot.in_checkpoint);
+        self.free(at);
+        Ok(behind)
+    }
+
     fn free(&mut self, at: u32) {
         if let Some(slot) = self.slots[at as usize].take() {
-            if let Ok(found) = self.index.find_entry(slot.hash, |&other| other == at) {
+            if let Ok(found) = self.index.find_entry(K::spread(slot.hash), |&other| other == at) {
                 found.remove();
             }
+            slot.key.freed();
             if let Some(aging) = &mut self.aging {
                 aging.set(at, NEVER);
             }
@@ -483,7 +526,15 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
             if slot.recent.replace(false) {
                 continue;
             }
-            if let Err(error) = self.evict_slot(at as u32, unsealed, sealed, cold) {
+            let companions = slot.key.companions();
+            if companions.iter().any(|&at| self.slots[at as usize].as_ref().is_some_and(|slot| slot.recent.get())) {
+                continue;
+            }
+            let mut evicted = self.evict_slot(at as u32, unsealed, sealed, cold);
+            for other in companions {
+                evicted = evicted.and_then(|()| self.evict_slot(other, unsealed, sealed, cold));
+            }
+            if let Err(error) = evicted {
                 self.hand = at;
                 return if unsealed.is_empty() && sealed.is_empty() { Err(error) } else { Ok(()) };
             }
@@ -500,6 +551,9 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     ) -> Result<()> {
         self.encode_pending(at, cold)?;
         let Some(slot) = &self.slots[at as usize] else { return Ok(()) };
+        if slot.value.is_some() {
+            slot.key.evicted();
+        }
         let into = if slot.changed_in != 0 { unsealed } else { sealed };
         let behind = slot.in_store || (slot.in_checkpoint && slot.changed_in != 0);
         if self.aging.as_ref().is_some_and(|aging| aging.is_unreachable(at)) && slot.value.is_some() {
@@ -558,7 +612,7 @@ impl<K: StateKey, V: StateValue> Live<K, V> {
     /// What one entry takes.
     fn entry_bytes(&self) -> usize {
         let age = if self.ages() { size_of::<i64>() } else { 0 };
-        size_of::<Option<Slot<K, V>>>() + size_of::<u32>() + 2 + age + self.heap.mean::<K, V>()
+        size_of::<Option<Slot<K, V>>>() + K::BESIDE + size_of::<u32>() + 2 + age + self.heap.mean::<K, V>()
     }
 
     /// Adds what this table holds.
@@ -585,7 +639,7 @@ pub(crate) struct Drained<K, V> {
 }
 
 /// Encodes what a slot says of its key, with the time of its last update where the state's entries expire.
-fn encode<K: StateKey, V: StateValue>(
+fn encode<K: SlotKey, V: StateValue>(
     slot: &Slot<K, V>,
     updated: Option<i64>,
     window: WindowPart,
@@ -605,7 +659,7 @@ fn encode<K: StateKey, V: StateValue>(
     put.map_err(|error| unencodable(slot, window, name, error))
 }
 
-fn encode_delete<K: StateKey, V: StateValue>(
+fn encode_delete<K: SlotKey, V: StateValue>(
     slot: &Slot<K, V>,
     window: WindowPart,
     name: &StateName,
@@ -614,11 +668,11 @@ fn encode_delete<K: StateKey, V: StateValue>(
     into.delete(|into| store_key(slot, window, into)).map_err(|error| unencodable(slot, window, name, error))
 }
 
-fn store_key<K: StateKey, V>(slot: &Slot<K, V>, window: WindowPart, into: &mut Vec<u8>) -> Result<()> {
-    key_layout::push_store_key(KeyGroup::of_hash(slot.hash), window, &slot.key, into)
+fn store_key<K: SlotKey, V>(slot: &Slot<K, V>, window: WindowPart, into: &mut Vec<u8>) -> Result<()> {
+    slot.key.push_store_key(slot.hash, window, into)
 }
 
-fn unencodable<K: StateKey, V>(slot: &Slot<K, V>, window: WindowPart, name: &StateName, error: Error) -> Error {
+fn unencodable<K: SlotKey, V>(slot: &Slot<K, V>, window: WindowPart, name: &StateName, error: Error) -> Error {
     let mut key = Vec::new();
     // A key that cannot be encoded is told as far as it goes: its error is the one that is passed on.
     let _ = store_key(slot, window, &mut key);

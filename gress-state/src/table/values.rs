@@ -1,13 +1,14 @@
-//! The table of a `ValueState`: one value a key.
+//! The table of a state with one value a key, and the part that tables of collections have in common with it.
 
 use super::{
-    Cold, StateDescription, StateKind, StateTable, TableStats,
+    Cold, Dropped, StateDescription, StateTable, TableStats,
     aging::{Aged, Verdict},
     live::{Live, Origin},
+    slot_key::{SlotKey, StoredKey},
 };
 use crate::{
-    key::{Key, StateKey, StateValue},
-    key_layout::{self, WindowPart},
+    key::{Key, StateValue},
+    key_layout::WindowPart,
     run::{Fate, Mapped, RunCursor, RunEntry, UnsortedRun},
     ttl::{Expiry, Stamp, Ttl},
 };
@@ -18,6 +19,9 @@ use std::{cell::RefCell, sync::Arc};
 pub(crate) struct ValueTable<K, V> {
     pub live: Live<K, V>,
     pub cold: Cold,
+    /// What was cleared at once and not removed one by one.
+    pub dropped: Dropped,
+    description: StateDescription,
     /// What reads would have changed while another value was borrowed from the table.
     put_off: RefCell<Vec<PutOff<K>>>,
     problem: Option<String>,
@@ -47,9 +51,10 @@ pub(crate) enum Found<V> {
     Apart(V),
 }
 
-impl<K: StateKey, V: StateValue> ValueTable<K, V> {
-    pub(crate) fn new(cold: Cold) -> Self {
-        ValueTable { live: Live::new(WindowPart::None), cold, put_off: RefCell::default(), problem: None }
+impl<K: SlotKey, V: StateValue> ValueTable<K, V> {
+    pub(crate) fn new(cold: Cold, description: StateDescription) -> Self {
+        let (live, put_off) = (Live::new(WindowPart::None), RefCell::default());
+        ValueTable { live, cold, dropped: Dropped::default(), description, put_off, problem: None }
     }
 
     /// Entries expire by `ttl`. It is a problem if they do already, or if there are any.
@@ -110,6 +115,67 @@ impl<K: StateKey, V: StateValue> ValueTable<K, V> {
         Ok(self.live.holds(at).then_some(at))
     }
 
+    /// Fills the place of `key` with `first` of `value`, or lets `change` change what is there by it.
+    #[inline]
+    pub(crate) fn upsert<T>(
+        &mut self,
+        key: &Key<K>,
+        value: T,
+        first: impl FnOnce(T) -> V,
+        change: impl FnOnce(&mut V, T),
+    ) -> Result<()> {
+        let at = self.find_to_change(key)?;
+        let ValueTable { live, cold, .. } = self;
+        let Some(at) = at else {
+            live.insert_new(key, first(value), false);
+            return Ok(());
+        };
+        live.touch(at, cold)?;
+        match live.value_mut(at) {
+            None => live.fill(at, first(value)),
+            Some(old) => {
+                change(old, value);
+                live.mark(at);
+            }
+        }
+        Ok(())
+    }
+
+    /// What `look` makes of the value of `key`.
+    pub(crate) fn read_with<R>(&mut self, key: &Key<K>, look: impl FnOnce(&V) -> R) -> Result<Option<R>> {
+        let found = match self.live.ages() {
+            true => self.read(key)?,
+            false => self.live.find_or_load(key, &mut self.cold)?.map_or(Found::Nothing, Found::In),
+        };
+        Ok(match found {
+            Found::Nothing => None,
+            Found::In(at) => self.live.value(at).map(look),
+            Found::Apart(value) => Some(look(&value)),
+        })
+    }
+
+    /// Removes the value of `key` and gives it.
+    pub(crate) fn take(&mut self, key: &Key<K>) -> Result<Option<V>> {
+        let Some(at) = self.find_to_change(key)? else { return Ok(None) };
+        self.live.remove(at, &mut self.cold)
+    }
+
+    /// Removes the value of `key`, without reading it from the store.
+    pub(crate) fn remove(&mut self, key: &Key<K>) -> Result<()> {
+        if self.live.ages() {
+            self.catch_up()?;
+        }
+        match self.live.find(key) {
+            Some(at) => self.live.remove(at, &mut self.cold).map(drop),
+            None => {
+                if self.cold.spilled() && !key.value().is_whole() {
+                    self.live.remove_blindly(key);
+                }
+                Ok(())
+            }
+        }
+    }
+
     /// What a read finds in a state whose entries expire.
     pub(crate) fn read(&mut self, key: &Key<K>) -> Result<Found<V>> {
         self.catch_up()?;
@@ -136,8 +202,7 @@ impl<K: StateKey, V: StateValue> ValueTable<K, V> {
 
     /// As [`ValueTable::read`], while another value is borrowed from the table.
     pub(crate) fn read_beside(&self, key: &Key<K>) -> Result<Found<V>> {
-        let given_up = |put_off: &PutOff<K>| put_off.change == Change::Remove && put_off.key == **key;
-        if self.put_off.borrow().iter().any(given_up) {
+        if self.is_given_up(key) {
             return Ok(Found::Nothing);
         }
         let (found, verdict) = match self.live.find(key) {
@@ -148,13 +213,37 @@ impl<K: StateKey, V: StateValue> ValueTable<K, V> {
                 Some(Aged { value, updated }) => (Found::Apart(value), self.live.judge_age(updated)),
             },
         };
+        Ok(self.judged_beside(key, found, verdict))
+    }
+
+    /// As [`ValueTable::read_beside`], of a value that was loaded already and is not live.
+    pub(super) fn loaded_beside(&self, key: &Key<K>, loaded: Aged<V>) -> Found<V> {
+        let verdict = self.live.judge_age(loaded.updated);
+        match self.is_given_up(key) {
+            true => Found::Nothing,
+            false => self.judged_beside(key, Found::Apart(loaded.value), verdict),
+        }
+    }
+
+    fn is_given_up(&self, key: &Key<K>) -> bool {
+        let given_up = |put_off: &PutOff<K>| put_off.change == Change::Remove && put_off.key == **key;
+        self.put_off.borrow().iter().any(given_up)
+    }
+
+    fn judged_beside(&self, key: &Key<K>, found: Found<V>, verdict: Verdict) -> Found<V> {
         match verdict {
             Verdict::Live => {}
-            Verdict::Gone => return Ok(Found::Nothing),
+            Verdict::Gone => return Found::Nothing,
             Verdict::Renewed => self.put_off(key, Change::Renew(self.live.now())),
             Verdict::Last => self.put_off(key, Change::Remove),
         }
-        Ok(found)
+        found
+    }
+
+    /// Makes the changes that reads have put off, once there are many.
+    pub(crate) fn catch_up_if_far_behind(&mut self) -> Result<()> {
+        const MANY: usize = 256;
+        if self.put_off.get_mut().len() < MANY { Ok(()) } else { self.catch_up() }
     }
 
     fn put_off(&self, key: &Key<K>, change: Change) {
@@ -163,7 +252,63 @@ impl<K: StateKey, V: StateValue> ValueTable<K, V> {
     }
 }
 
-impl<K: StateKey, V: StateValue> StateTable for ValueTable<K, V> {
+/// What a table of collections does as this one does.
+impl<K: SlotKey, V: StateValue> ValueTable<K, V> {
+    pub(super) fn described(&self) -> StateDescription {
+        StateDescription { ttl: self.live.ttl().map(Into::into), ..self.description.clone() }
+    }
+
+    pub(super) fn problem(&self) -> Option<String> {
+        self.problem.clone()
+    }
+
+    pub(super) fn clean_live(&mut self, max: usize) -> Result<()> {
+        self.catch_up()?;
+        self.live.clean(max, &mut self.cold)
+    }
+
+    pub(super) fn advance_expiry(&self) {
+        if let Some((expiry, horizon)) = self.cold.expiry.as_ref().zip(self.live.horizon()) {
+            expiry.advance(horizon);
+        }
+    }
+
+    pub(super) fn begin_seal_of_live(&mut self) -> Result<()> {
+        self.cold.begin_seal(self.live.sealed())?;
+        self.catch_up()?;
+        self.live.begin_seal();
+        let spilled = self.cold.spilled();
+        self.dropped.seal(&mut self.cold.sealed, spilled);
+        Ok(())
+    }
+
+    pub(super) fn seal_live(&mut self, max: usize) -> Result<bool> {
+        self.live.seal_slice(max, &mut self.cold)?;
+        Ok(self.live.sealed())
+    }
+
+    pub(super) fn all_memory_bytes(&self) -> usize {
+        self.live.memory_bytes() + self.dropped.memory_bytes() + self.cold.sealed.memory_bytes()
+    }
+
+    pub(super) fn table_stats(&self) -> TableStats {
+        let mut stats = self.cold.stats();
+        self.live.add_to(&mut stats);
+        stats.table_bytes += self.dropped.memory_bytes();
+        stats
+    }
+
+    pub(super) fn evict_live(&mut self, target: usize) -> Result<Option<Vec<u8>>> {
+        self.catch_up()?;
+        let (mut unsealed, mut sealed) = (UnsortedRun::default(), UnsortedRun::default());
+        self.live.evict(target, &mut unsealed, &mut sealed, &mut self.cold)?;
+        self.dropped.spill(&mut unsealed, &mut sealed);
+        self.cold.spill(sealed)?;
+        self.cold.spill(unsealed)
+    }
+}
+
+impl<K: StoredKey, V: StateValue> StateTable for ValueTable<K, V> {
     fn name(&self) -> &StateName {
         &self.cold.name
     }
@@ -173,7 +318,7 @@ impl<K: StateKey, V: StateValue> StateTable for ValueTable<K, V> {
     }
 
     fn describe(&self) -> StateDescription {
-        StateDescription { ttl: self.live.ttl().map(Into::into), ..StateDescription::of::<K, V>(StateKind::Value) }
+        self.described()
     }
 
     fn problem(&self) -> Option<String> {
@@ -185,8 +330,7 @@ impl<K: StateKey, V: StateValue> StateTable for ValueTable<K, V> {
     }
 
     fn clean(&mut self, max: usize) -> Result<()> {
-        self.catch_up()?;
-        self.live.clean(max, &mut self.cold)
+        self.clean_live(max)
     }
 
     fn completed(&mut self) {
@@ -194,9 +338,7 @@ impl<K: StateKey, V: StateValue> StateTable for ValueTable<K, V> {
     }
 
     fn nothing_is_replayed(&self) {
-        if let Some((expiry, horizon)) = self.cold.expiry.as_ref().zip(self.live.horizon()) {
-            expiry.advance(horizon);
-        }
+        self.advance_expiry();
     }
 
     fn expired(&self) -> u64 {
@@ -204,15 +346,11 @@ impl<K: StateKey, V: StateValue> StateTable for ValueTable<K, V> {
     }
 
     fn begin_seal(&mut self) -> Result<()> {
-        self.cold.begin_seal(self.live.sealed())?;
-        self.catch_up()?;
-        self.live.begin_seal();
-        Ok(())
+        self.begin_seal_of_live()
     }
 
     fn seal_slice(&mut self, max: usize) -> Result<bool> {
-        self.live.seal_slice(max, &mut self.cold)?;
-        Ok(self.live.sealed())
+        self.seal_live(max)
     }
 
     fn take_sealed(&mut self) -> UnsortedRun {
@@ -220,19 +358,11 @@ impl<K: StateKey, V: StateValue> StateTable for ValueTable<K, V> {
     }
 
     fn restore(&mut self, content: &mut dyn RunCursor, budget: usize) -> Result<()> {
-        let Some((expiry, now)) = self.cold.expiry.clone().zip(self.live.horizon()) else {
-            return self.fill(content, budget);
-        };
-        let fate = move |stored: &[u8], _: &mut Vec<u8>| {
-            // Bytes that no stamp begins are for a reader to report.
-            let over = Stamp::split(stored).is_ok_and(|(stamp, _)| expiry.is_expired(stamp, now));
-            Ok(if over { Fate::Gone } else { Fate::Stays })
-        };
-        self.fill(&mut Mapped::new(content, fate), budget)
+        self.fill(content, budget, |table, store_key| K::of_store_key(store_key, &table.cold))
     }
 
     fn memory_bytes(&self) -> usize {
-        self.live.memory_bytes() + self.cold.sealed.memory_bytes()
+        self.all_memory_bytes()
     }
 
     fn entries(&self) -> usize {
@@ -240,29 +370,45 @@ impl<K: StateKey, V: StateValue> StateTable for ValueTable<K, V> {
     }
 
     fn stats(&self) -> TableStats {
-        let mut stats = self.cold.stats();
-        self.live.add_to(&mut stats);
-        stats
+        self.table_stats()
     }
 
     fn evict(&mut self, target: usize) -> Result<Option<Vec<u8>>> {
-        self.catch_up()?;
-        let (mut unsealed, mut sealed) = (UnsortedRun::default(), UnsortedRun::default());
-        self.live.evict(target, &mut unsealed, &mut sealed, &mut self.cold)?;
-        self.cold.spill(sealed)?;
-        self.cold.spill(unsealed)
+        self.evict_live(target)
     }
 }
 
-impl<K: StateKey, V: StateValue> ValueTable<K, V> {
-    fn fill(&mut self, content: &mut dyn RunCursor, budget: usize) -> Result<()> {
+impl<K: SlotKey, V: StateValue> ValueTable<K, V> {
+    /// Fills the table, then the store. `key_of` takes keys from store keys.
+    pub(super) fn fill(
+        &mut self,
+        content: &mut dyn RunCursor,
+        budget: usize,
+        key_of: impl FnMut(&Self, &[u8]) -> Result<(K, u64)>,
+    ) -> Result<()> {
+        let Some((expiry, now)) = self.cold.expiry.clone().zip(self.live.horizon()) else {
+            return self.fill_all(content, budget, key_of);
+        };
+        let fate = move |stored: &[u8], _: &mut Vec<u8>| {
+            // Bytes that no stamp begins are for a reader to report.
+            let over = Stamp::split(stored).is_ok_and(|(stamp, _)| expiry.is_expired(stamp, now));
+            Ok(if over { Fate::Gone } else { Fate::Stays })
+        };
+        self.fill_all(&mut Mapped::new(content, fate), budget, key_of)
+    }
+
+    fn fill_all(
+        &mut self,
+        content: &mut dyn RunCursor,
+        budget: usize,
+        mut key_of: impl FnMut(&Self, &[u8]) -> Result<(K, u64)>,
+    ) -> Result<()> {
         while self.live.memory_bytes() < budget || budget == usize::MAX {
             let Some(entry) = content.next()? else { return Ok(()) };
             let (store_key, bytes) = put(entry)?;
-            let parts = key_layout::split(store_key, 0)?;
-            let key = self.cold.decode_key::<K>(store_key, parts.encoded_key)?;
+            let (key, hash) = key_of(self, store_key)?;
             let value = self.live.decode(bytes).map_err(|e| self.cold.undecodable::<V>(store_key, e))?;
-            self.live.insert(key, parts.hash, Some(value), Origin::Checkpoint);
+            self.live.insert(key, hash, Some(value), Origin::Checkpoint);
         }
         self.cold.store_for_spill()?.apply_run(content)
     }

@@ -94,8 +94,7 @@ pub fn an_expiring_value_that_does_not_decode_is_told(factory: &Factory) {
         let errors = [state.get(&k).err(), state.update(&k, |_| ()).err(), state.take(&k).err(), state.entry(&k).err()];
         errors.iter().for_each(|error| assert_tells(error.as_ref().expect("7 is not read"), "n", &[], 7));
         // A value that no stamp begins.
-        let mut store_key = Vec::new();
-        crate::key_layout::push_store_key(key::<u32>(8_u32).group(), Default::default(), &8_u32, &mut store_key)?;
+        let store_key = super::model::store_key(&[], 8);
         spy.put("n", &store_key, &[0xff])?;
         let error = state.get(&key::<u32>(8_u32)).err().expect("it is damaged");
         assert_tells(&error, "n", &[], 8);

@@ -1,0 +1,177 @@
+//! A piece of a list: encoded items, one after another.
+
+use crate::ttl::TtlClock;
+use gress_core::{Error, Result};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, Visitor},
+};
+use std::fmt;
+
+/// Items as bytes, so that one is encoded once, when it is added, and a seal copies.
+///
+/// ```text
+///  item    [age i64] ‖ length varint ‖ encoding       with an age where `ages` says so
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Chunk {
+    /// Of the open end of a list: how many chunks were closed before it.
+    pub before: u64,
+    /// Which time the ages of the items are.
+    pub ages: Ages,
+    #[serde(serialize_with = "write_bytes", deserialize_with = "read_bytes")]
+    pub bytes: Vec<u8>,
+}
+
+/// Whether items have ages, and by which clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Ages {
+    /// None: each counts as old as the chunk's stamp says, if there is one.
+    #[default]
+    None,
+    Processing,
+    Event,
+}
+
+impl From<Option<TtlClock>> for Ages {
+    fn from(clock: Option<TtlClock>) -> Self {
+        match clock {
+            None => Ages::None,
+            Some(TtlClock::Processing) => Ages::Processing,
+            Some(TtlClock::Event) => Ages::Event,
+        }
+    }
+}
+
+impl Chunk {
+    /// Appends an item, with its age if the chunk has ages; gives the bytes that it took.
+    pub(crate) fn push(&mut self, age: i64, item: &[u8]) -> usize {
+        let before = self.bytes.len();
+        if self.ages != Ages::None {
+            self.bytes.extend_from_slice(&age.to_be_bytes());
+        }
+        push_item(item, &mut self.bytes);
+        self.bytes.len() - before
+    }
+
+    /// The items, and their ages where they have any.
+    pub(crate) fn items(&self) -> Items<'_> {
+        Items { rest: &self.bytes, aged: self.ages != Ages::None }
+    }
+}
+
+/// Appends an item behind its length.
+pub(crate) fn push_item(item: &[u8], into: &mut Vec<u8>) {
+    let mut length = item.len();
+    while length >= 0x80 {
+        into.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    into.push(length as u8);
+    into.extend_from_slice(item);
+}
+
+/// Takes the next item of `rest`, which is not empty.
+pub(crate) fn take_item<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8]> {
+    let cut = || Error::damaged("a chunk of a list is cut short");
+    let mut length = 0_usize;
+    for shift in (0..63).step_by(7) {
+        let (&byte, after) = rest.split_first().ok_or_else(cut)?;
+        *rest = after;
+        length |= usize::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            let (item, after) = rest.split_at_checked(length).ok_or_else(cut)?;
+            *rest = after;
+            return Ok(item);
+        }
+    }
+    Err(Error::damaged("the length of an item of a list has no end"))
+}
+
+/// Items of a chunk; an error ends them.
+pub(crate) struct Items<'a> {
+    rest: &'a [u8],
+    aged: bool,
+}
+
+impl<'a> Items<'a> {
+    fn take(&mut self) -> Result<(Option<i64>, &'a [u8])> {
+        let mut age = None;
+        if self.aged {
+            let (bytes, after) =
+                self.rest.split_first_chunk().ok_or_else(|| Error::damaged("a chunk of a list is cut short"))?;
+            (age, self.rest) = (Some(i64::from_be_bytes(*bytes)), after);
+        }
+        take_item(&mut self.rest).map(|item| (age, item))
+    }
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Result<(Option<i64>, &'a [u8])>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let item = self.take();
+        if item.is_err() {
+            self.rest = &[];
+        }
+        Some(item)
+    }
+}
+
+fn write_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
+fn read_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    struct Bytes;
+    impl Visitor<'_> for Bytes {
+        type Value = Vec<u8>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("bytes")
+        }
+        fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+            Ok(bytes)
+        }
+        fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.to_vec())
+        }
+    }
+    deserializer.deserialize_byte_buf(Bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gress_core::codec;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn items_come_back_with_their_ages(items: Vec<(i64, Vec<u8>)>, aged: bool, long in 0..3_usize) {
+            let ages = if aged { Ages::Event } else { Ages::None };
+            let mut chunk = Chunk { before: 7, ages, bytes: Vec::new() };
+            let mut items = items;
+            items.push((1, vec![7; [0, 127, 20_000][long]]));
+            let pushed: usize = items.iter().map(|(age, item)| chunk.push(*age, item)).sum();
+            prop_assert_eq!(pushed, chunk.bytes.len());
+            let mut bytes = Vec::new();
+            codec::encode(&chunk, &mut bytes).unwrap();
+            let again: Chunk = codec::decode(&bytes).unwrap();
+            prop_assert_eq!(&again, &chunk);
+            let found = again.items().map(|item| item.unwrap()).collect::<Vec<_>>();
+            let expected = items.iter().map(|(age, item)| (aged.then_some(*age), item.as_slice())).collect::<Vec<_>>();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn hostile_chunks_end_in_an_error_or_in_items_of_their_bytes(bytes: Vec<u8>, aged: bool) {
+            let ages = if aged { Ages::Processing } else { Ages::None };
+            let chunk = Chunk { before: 0, ages, bytes };
+            let all: usize = chunk.items().map(|item| item.map_or(0, |(_, item)| item.len())).sum();
+            prop_assert!(all <= chunk.bytes.len());
+        }
+    }
+}
