@@ -22,18 +22,22 @@ mod window;
 pub use gress_core::{
     ByteSize, CheckpointId, Data, Error, ErrorKind, Event, Result, Timestamp, hours, millis, minutes, seconds,
 };
-pub use gress_state::{Key, StateKey, StateValue, Timers, Ttl, ValueState};
+pub use gress_state::{
+    Accumulator, AggregatingState, Key, ListState, MapKey, MapState, ReducingState, StateKey, StateValue, Timers, Ttl,
+    ValueState,
+};
 pub use job::{Aggregated, Job, JobHandle, KeyedStream, Outcome, Processed, Report, Stream, WindowedStream};
 pub use metrics::Progress;
 pub use process::{Output, Process, SideOutput, StateScope, Tag, Timer};
 pub use time::{Clock, SystemClock, Watermarks};
-pub use window::{Accumulator, TimeWindow, Tumbling, Windowed};
+pub use window::{TimeWindow, Tumbling, Windowed};
 
 /// Everything that a job needs: `use gress_runtime::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Accumulator, Event, Job, Key, KeyedStream, Output, Process, Report, Result, SideOutput, StateScope, Stream,
-        Tag, TimeWindow, Timer, Timers, Timestamp, Ttl, Tumbling, ValueState, Watermarks, Windowed,
+        Accumulator, AggregatingState, Event, Job, Key, KeyedStream, ListState, MapState, Output, Process,
+        ReducingState, Report, Result, SideOutput, StateScope, Stream, Tag, TimeWindow, Timer, Timers, Timestamp, Ttl,
+        Tumbling, ValueState, Watermarks, Windowed,
         config::Config,
         hours, millis, minutes, seconds,
         sink::{Collect, Discard, JsonLines},

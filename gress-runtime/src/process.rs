@@ -1,7 +1,10 @@
 //! What a user implements for a keyed step, and where it emits.
 
 use gress_core::{Data, Event, Result, Timestamp};
-use gress_state::{Key, StateKey, StateValue, TaskState, Timers, TimersOfTask, ValueState};
+use gress_state::{
+    Accumulator, AggregatingState, Key, ListState, MapKey, MapState, ReducingState, StateKey, StateValue, TaskState,
+    Timers, TimersOfTask, ValueState,
+};
 use std::{
     any::{Any, TypeId, type_name},
     cell::RefCell,
@@ -137,6 +140,31 @@ impl<'a, K: StateKey> StateScope<'a, K> {
     /// One value a key. The name is the state's identity in checkpoints. [`ValueState::ttl`] makes its entries expire.
     pub fn value<V: StateValue>(&mut self, name: &'static str) -> ValueState<K, V> {
         self.state.value(name)
+    }
+
+    /// One value a key, into which `reduce` reduces what is added: its first operand came first. The name is the state's
+    /// identity in checkpoints.
+    pub fn reducing<V: StateValue>(
+        &mut self,
+        name: &'static str,
+        reduce: impl Fn(&mut V, V) + 'static,
+    ) -> ReducingState<K, V> {
+        self.state.reducing(name, reduce)
+    }
+
+    /// One accumulator a key, a clone of `empty` at first. The name is the state's identity in checkpoints.
+    pub fn aggregating<T, A: Accumulator<T>>(&mut self, name: &'static str, empty: A) -> AggregatingState<K, T, A> {
+        self.state.aggregating(name, empty)
+    }
+
+    /// A list a key. The name is the state's identity in checkpoints.
+    pub fn list<T: StateValue>(&mut self, name: &'static str) -> ListState<K, T> {
+        self.state.list(name)
+    }
+
+    /// A sorted map a key. The name is the state's identity in checkpoints.
+    pub fn map<E: MapKey, V: StateValue>(&mut self, name: &'static str) -> MapState<K, E, V> {
+        self.state.map(name)
     }
 
     /// Event-time timers. The name is their identity in checkpoints.

@@ -1,7 +1,6 @@
-//! Windows and what is accumulated in them.
+//! Windows.
 
-use gress_core::{Data, Timestamp};
-use gress_state::StateValue;
+use gress_core::Timestamp;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -46,25 +45,6 @@ impl Tumbling {
         let end = start.saturating_add(self.size_ms);
         TimeWindow { start: Timestamp::from_millis(start), end: Timestamp::from_millis(end) }
     }
-}
-
-/// An incremental aggregate. The value that is given to `aggregate` is the empty one, cloned for each key and window.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not accumulate `{T}`",
-    label = "must implement `Accumulator<{T}>`"
-)]
-pub trait Accumulator<T>: StateValue + Clone + Sync {
-    /// What a window's result is.
-    type Out: Data;
-
-    /// Adds an event's value.
-    fn add(&mut self, value: &T);
-
-    /// Adds what `other` has accumulated.
-    fn merge(&mut self, other: Self);
-
-    /// The result.
-    fn finish(self) -> Self::Out;
 }
 
 /// A window's result for one key.

@@ -27,7 +27,7 @@ mod windows;
 pub(crate) use cold::Cold;
 pub use cold::TaskBackend;
 use dropped::Dropped;
-pub(crate) use list::{ListCursor, ListTable, take_item};
+pub(crate) use list::{ListCursor, ListTable, restamp_chunk, take_item};
 pub(crate) use map::{MapTable, Met, Place, Walk};
 pub use stats::TableStats;
 pub(crate) use timers::TimerTable;

@@ -174,9 +174,15 @@ impl TaskState {
         self.tables.iter().map(|t| t.borrow()).map(|t| (t.name().clone(), t.expired())).collect()
     }
 
-    /// How values that were stored under one time to live become those of another, now; `None` if they are the same.
-    pub fn restamp(&self, stored: Option<TtlDescription>, ours: Option<TtlDescription>) -> Option<Restamp> {
-        Restamp::between(stored, ours, |clock| self.time.horizon(clock))
+    /// How values of a state of this kind that were stored under one time to live become those of another, now; `None` if
+    /// they are the same.
+    pub fn restamp(
+        &self,
+        kind: StateKind,
+        stored: Option<TtlDescription>,
+        ours: Option<TtlDescription>,
+    ) -> Option<Restamp> {
+        Restamp::between(stored, ours, |clock| self.time.horizon(clock)).map(|restamp| restamp.of(kind))
     }
 
     /// Name and description of each state.

@@ -7,10 +7,10 @@ use super::{
 };
 use crate::{
     operator::WindowOperator,
-    window::{Accumulator, Tumbling, Windowed},
+    window::{Tumbling, Windowed},
 };
 use gress_core::Data;
-use gress_state::StateKey;
+use gress_state::{Accumulator, StateKey};
 use std::{ops::Deref, panic::Location, sync::Arc};
 
 /// A keyed stream whose events are grouped by windows.

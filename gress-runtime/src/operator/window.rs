@@ -4,10 +4,10 @@ use super::{ChainSeal, Control, Push, place};
 use crate::{
     metrics::TaskCounts,
     task::{Flow, KeyedOperator, Watch},
-    window::{Accumulator, TimeWindow, Tumbling, Windowed},
+    window::{TimeWindow, Tumbling, Windowed},
 };
 use gress_core::{Data, Event, Result, Timestamp};
-use gress_state::{FiringWindow, Keyed, StateKey, TaskState, WindowState};
+use gress_state::{Accumulator, FiringWindow, Keyed, StateKey, TaskState, WindowState};
 use std::sync::Arc;
 
 /// Windows of one task. An event is late if its window's last millisecond is at or before the event's own stamp, so

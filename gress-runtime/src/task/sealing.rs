@@ -195,7 +195,7 @@ impl Sealing {
             let mut chain = stored.map(|stored| stored.chain.clone()).unwrap_or_default();
             if let (Some(submit), Some(stored)) = (&self.submit, stored.filter(|_| !chain.runs.is_empty())) {
                 let storage = submit.storage.as_ref();
-                if let Some(restamp) = state.restamp(stored.description.ttl, description.ttl) {
+                if let Some(restamp) = state.restamp(description.kind, stored.description.ttl, description.ttl) {
                     // The next checkpoint says that all values are of the new kind: so they are, before anything is read.
                     let restamp = |stored: &[u8], into: &mut Vec<u8>| restamp.restamp(stored, into);
                     let rewritten = chain.rewrite(&self.names.next_run(), storage, restamp);

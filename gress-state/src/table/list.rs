@@ -22,6 +22,7 @@ use crate::{
     key::{Key, StateKey, encode_key},
     key_layout::{self, WindowPart},
 };
+pub(crate) use chunk::restamp as restamp_chunk;
 pub(crate) use chunk::take_item;
 use chunk::{Ages, Chunk, push_item};
 use gress_core::{Error, KeyGroup, Result, codec};
@@ -317,9 +318,6 @@ impl<K: StateKey> ListTable<K> {
     pub(crate) fn has_items(&mut self, key: &Key<K>) -> Result<bool> {
         self.catch_up()?;
         let Some(closed) = self.closed(key)? else { return Ok(false) };
-        if !self.live.ages() {
-            return Ok(true);
-        }
         for number in std::iter::once(OPEN).chain(0..closed) {
             let Some(at) = self.chunk(key, number)? else { continue };
             let Some(chunk) = self.live.value(at) else { continue };

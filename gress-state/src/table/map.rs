@@ -168,8 +168,8 @@ impl<K: StateKey, E: MapKey, V: StateValue> MapTable<K, E, V> {
         if !self.is_whole(key) {
             let head = self.head_or_new(key)?;
             let end = prefix_end(&head.prefix);
-            let (rows, more) = self.rows(&head.prefix, end.as_deref(), head.prefix.len(), DELETES_MAX)?;
-            few = more.is_none();
+            let (rows, _) = self.rows(&head.prefix, end.as_deref(), head.prefix.len(), DELETES_MAX + 1)?;
+            few = rows.len() <= DELETES_MAX;
             if few {
                 for (element, _) in &rows {
                     self.remove(key, element)?;

@@ -6,10 +6,14 @@
 #![expect(clippy::missing_errors_doc, reason = "what fails here fails the check")]
 
 mod cache;
+mod collections_model;
 mod errors;
 mod lifetimes;
 mod lifetimes_model;
+mod lists;
+mod maps;
 mod model;
+mod reduced;
 mod spy;
 mod task;
 mod timers;
@@ -17,10 +21,14 @@ mod values;
 mod windows;
 
 pub use cache::*;
+pub use collections_model::random_steps_on_maps_and_lists_match_sorted_maps_and_vectors;
 pub use errors::*;
 pub use lifetimes::*;
 pub use lifetimes_model::random_steps_on_expiring_values_match_a_sorted_map;
+pub use lists::*;
+pub use maps::*;
 pub use model::{Step, random_steps_match_sorted_maps, steps_match_sorted_maps};
+pub use reduced::*;
 pub use spy::Spy;
 pub use task::{BUDGETS, Checkpoint, Content, Factory, Seals, Task, everywhere, key};
 pub use timers::*;
@@ -87,6 +95,35 @@ pub fn state_conformance(factory: &Factory, model_runs: u64) {
     timers::a_deleted_timer_comes_back_only_with_an_earlier_checkpoint(factory);
     timers::a_timer_that_comes_and_goes_between_two_seals_leaves_no_trace(factory);
 
+    reduced::what_is_added_is_reduced_into_what_was_added_first(factory);
+    reduced::an_accumulator_belongs_to_one_key_and_its_result_may_be_of_another_type(factory);
+    reduced::merged_state_reduces_the_target_first_and_then_the_sources_in_the_order_given(factory);
+    reduced::reduced_state_expires_as_values_do(factory);
+
+    lists::a_list_is_what_was_added_in_order_and_no_items_are_no_list(factory);
+    lists::a_long_list_takes_less_than_twice_its_size_and_each_seal_what_was_added(factory);
+    lists::a_list_that_is_larger_than_memory_is_added_to_and_read_within_the_budget(factory);
+    lists::an_addition_to_a_list_that_is_not_in_memory_reads_its_end_alone(factory);
+    lists::a_list_that_is_cleared_and_filled_again_is_the_new_one_in_table_store_and_checkpoint(factory);
+    lists::an_item_that_does_not_encode_leaves_the_list_as_it_was(factory);
+    lists::merged_lists_are_the_target_and_then_the_sources_in_the_order_given(factory);
+    lists::items_of_a_list_expire_one_by_one(factory);
+    lists::reads_renew_the_items_of_a_list_or_give_expired_ones_once(factory);
+
+    maps::a_map_is_what_was_put_into_it(factory);
+    maps::entries_come_in_ascending_order_of_their_map_keys(factory);
+    maps::what_is_not_retained_is_gone_and_the_neighbours_stay(factory);
+    maps::an_entry_without_a_value_is_an_entry(factory);
+    maps::maps_of_keys_that_are_prefixes_empty_or_long_are_maps_of_their_own(factory);
+    maps::a_range_shows_the_newest_of_table_and_store_and_each_map_key_once(factory);
+    maps::a_map_that_was_never_sealed_or_spilled_leaves_no_trace(factory);
+    maps::a_map_that_is_cleared_and_filled_again_is_the_new_one_in_table_store_and_checkpoint(factory);
+    maps::few_entries_are_deleted_one_by_one_and_many_as_a_range(factory);
+    maps::an_entry_is_looked_up_once_and_written_when_it_was_changed(factory);
+    maps::a_map_of_ten_times_the_budget_stays_within_it(factory);
+    maps::entries_of_a_map_expire_one_by_one(factory);
+    maps::reads_renew_the_entries_of_a_map_or_give_expired_ones_once(factory);
+
     errors::a_value_that_does_not_decode_is_told_and_changes_nothing(factory);
     errors::an_expiring_value_that_does_not_decode_is_told(factory);
     errors::a_value_that_does_not_encode_fails_the_seal_and_is_not_forgotten(factory);
@@ -96,4 +133,5 @@ pub fn state_conformance(factory: &Factory, model_runs: u64) {
 
     random_steps_match_sorted_maps(factory, model_runs);
     random_steps_on_expiring_values_match_a_sorted_map(factory, model_runs);
+    random_steps_on_maps_and_lists_match_sorted_maps_and_vectors(factory, model_runs / 20 + 20);
 }

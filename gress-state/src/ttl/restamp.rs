@@ -1,6 +1,7 @@
 //! A checkpoint's values under another time to live than they were written with: a pure function.
 
 use super::{Expiry, NEVER, Stamp, TtlClock, TtlDescription};
+use crate::table::{StateKind, restamp_chunk};
 use gress_core::Result;
 
 /// Turns stored values of a state with one time to live, or none, into those of the same state with another.
@@ -13,6 +14,8 @@ pub struct Restamp {
     stored: Option<(Expiry, TtlClock, i64)>,
     /// The clock of the new rule, and what time it is by that.
     ours: Option<(TtlClock, i64)>,
+    /// Values are chunks of lists, whose items have ages of their own.
+    of_lists: bool,
 }
 
 impl Restamp {
@@ -27,7 +30,14 @@ impl Restamp {
             return None;
         }
         let expiry = |ttl: TtlDescription| (Expiry::new(Some(ttl.length_ms), NEVER), ttl.clock, now(ttl.clock));
-        Some(Restamp { stored: stored.map(expiry), ours: ours.map(|ttl| (ttl.clock, now(ttl.clock))) })
+        let ours = ours.map(|ttl| (ttl.clock, now(ttl.clock)));
+        Some(Restamp { stored: stored.map(expiry), ours, of_lists: false })
+    }
+
+    /// The same for a state of this kind.
+    #[must_use]
+    pub fn of(self, kind: StateKind) -> Self {
+        Restamp { of_lists: kind == StateKind::List, ..self }
     }
 
     /// Appends the value as it is stored under the new rule; `false` if it has expired.
@@ -52,8 +62,18 @@ impl Restamp {
             (Some((_, i64::MIN)), _) => Stamp::Updated(NEVER).encode(into),
             (Some((_, now)), _) => Stamp::Updated(now).encode(into),
         }
+        if self.of_lists {
+            return self.restamp_items(value, into);
+        }
         into.extend_from_slice(value);
         Ok(true)
+    }
+
+    fn restamp_items(&self, chunk: &[u8], into: &mut Vec<u8>) -> Result<bool> {
+        let is_over =
+            |age| self.stored.as_ref().is_some_and(|(expiry, _, now)| expiry.is_expired(Stamp::Updated(age), *now));
+        let clock = self.stored.as_ref().map(|(_, clock, _)| *clock);
+        restamp_chunk(chunk, is_over, clock.is_some() && clock == self.ours.map(|(clock, _)| clock), into)
     }
 }
 

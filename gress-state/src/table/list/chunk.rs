@@ -1,7 +1,7 @@
 //! A piece of a list: encoded items, one after another.
 
 use crate::ttl::TtlClock;
-use gress_core::{Error, Result};
+use gress_core::{Error, Result, codec};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, Visitor},
@@ -58,6 +58,30 @@ impl Chunk {
     pub(crate) fn items(&self) -> Items<'_> {
         Items { rest: &self.bytes, aged: self.ages != Ages::None }
     }
+}
+
+/// Appends an encoded chunk as it is under another time to live, without the items that `is_over` says have expired by their
+/// age; `false` if nothing is left of it. Without `ages_count` items are as old as the chunk's stamp says.
+pub(crate) fn restamp(
+    encoded: &[u8],
+    is_over: impl Fn(i64) -> bool,
+    ages_count: bool,
+    into: &mut Vec<u8>,
+) -> Result<bool> {
+    let chunk: Chunk = codec::decode(encoded)?;
+    let ages = if ages_count { chunk.ages } else { Ages::None };
+    let mut left = Chunk { before: chunk.before, ages, bytes: Vec::new() };
+    for item in chunk.items() {
+        match item? {
+            (Some(age), _) if is_over(age) => {}
+            (age, item) => drop(left.push(age.unwrap_or_default(), item)),
+        }
+    }
+    // The open end outlives the chunks before it.
+    if left.bytes.is_empty() && left.before == 0 {
+        return Ok(false);
+    }
+    codec::encode(&left, into).map(|()| true)
 }
 
 /// Appends an item behind its length.
@@ -145,8 +169,31 @@ fn read_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gress_core::codec;
     use proptest::prelude::*;
+
+    // Conformance case 37, for items of a list.
+    #[test]
+    fn a_chunk_under_another_time_to_live_keeps_the_items_that_had_not_expired() {
+        let mut chunk = Chunk { before: 3, ages: Ages::Event, bytes: Vec::new() };
+        (1..=4).for_each(|age| drop(chunk.push(age, &[age as u8])));
+        let mut encoded = Vec::new();
+        codec::encode(&chunk, &mut encoded).unwrap();
+        let restamped = |last_over: i64, ages_count| {
+            let mut into = Vec::new();
+            let left = restamp(&encoded, |age| age <= last_over, ages_count, &mut into).unwrap();
+            left.then(|| codec::decode::<Chunk>(&into).unwrap())
+        };
+        let items = |chunk: &Chunk| chunk.items().map(|item| item.unwrap()).map(|(age, item)| (age, item[0])).collect();
+        let found: Vec<_> = items(&restamped(2, true).unwrap());
+        assert_eq!(found, [(Some(3), 3), (Some(4), 4)]);
+        let found: Vec<_> = items(&restamped(2, false).unwrap());
+        assert_eq!(found, [(None, 3), (None, 4)]);
+        assert_eq!(restamped(4, true), Some(Chunk { before: 3, ages: Ages::Event, bytes: vec![] }), "an open end");
+        let closed = Chunk { before: 0, ..chunk };
+        encoded.clear();
+        codec::encode(&closed, &mut encoded).unwrap();
+        assert!(!restamp(&encoded, |_| true, true, &mut Vec::new()).unwrap());
+    }
 
     proptest! {
         #[test]

@@ -26,7 +26,16 @@ pub fn random_steps_on_expiring_values_match_a_sorted_map(factory: &Factory, run
 }
 
 const KEYS: usize = 12;
-const LENGTH: i64 = 50;
+pub(super) const LENGTH: i64 = 50;
+
+/// Any time to live of this length.
+pub(super) fn random_ttl(random: &mut Random) -> Ttl {
+    let mut ttl = Ttl::after(Duration::from_millis(LENGTH as u64));
+    ttl.clock = [TtlClock::Processing, TtlClock::Event][random.below(2)];
+    ttl.update = [TtlUpdate::OnCreateAndWrite, TtlUpdate::OnReadAndWrite][random.below(2)];
+    ttl.visibility = [TtlVisibility::NeverReturnExpired, TtlVisibility::ReturnExpiredIfNotCleanedUp][random.below(2)];
+    ttl
+}
 
 /// Values and their last updates. One that has expired stays until a call meets it.
 type Model = BTreeMap<u32, (String, i64)>;
@@ -49,11 +58,7 @@ struct Twins<'a> {
 
 impl<'a> Twins<'a> {
     fn new(factory: &'a Factory, random: &mut Random) -> Self {
-        let mut ttl = Ttl::after(Duration::from_millis(LENGTH as u64));
-        ttl.clock = [TtlClock::Processing, TtlClock::Event][random.below(2)];
-        ttl.update = [TtlUpdate::OnCreateAndWrite, TtlUpdate::OnReadAndWrite][random.below(2)];
-        ttl.visibility =
-            [TtlVisibility::NeverReturnExpired, TtlVisibility::ReturnExpiredIfNotCleanedUp][random.below(2)];
+        let ttl = random_ttl(random);
         let budget = BUDGETS[random.below(BUDGETS.len())];
         let mut task = Task::new(factory, budget, Seals::Never);
         let state = task.state.value("n").ttl(ttl);
