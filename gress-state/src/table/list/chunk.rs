@@ -175,7 +175,8 @@ mod tests {
     #[test]
     fn a_chunk_under_another_time_to_live_keeps_the_items_that_had_not_expired() {
         let mut chunk = Chunk { before: 3, ages: Ages::Event, bytes: Vec::new() };
-        (1..=4).for_each(|age| drop(chunk.push(age, &[age as u8])));
+        let pushed: usize = (1..=4).map(|age| chunk.push(age, &[age as u8])).sum();
+        assert_eq!(pushed, 40);
         let mut encoded = Vec::new();
         codec::encode(&chunk, &mut encoded).unwrap();
         let restamped = |last_over: i64, ages_count| {

@@ -2,7 +2,7 @@
 
 use super::{Corruptible, Opened, Version};
 use crate::{
-    KeyMaker, TaskBackend, TaskState, Timers, TimersOfTask, ValueState, WindowState,
+    KeyMaker, ListState, MapState, TaskBackend, TaskState, Timers, TimersOfTask, ValueState, WindowState,
     checkpoint::{
         Chain, CheckpointStorage, Ending, FileNames, LocalStorage, Manifest, OperatorState, RunRef, StateSnapshot,
         TaskSnapshot, manifest_name, recover,
@@ -109,10 +109,12 @@ fn manifest(id: u64, task: TaskSnapshot) -> Manifest {
     }
 }
 
-/// A task with one state of each kind.
+/// A task with states of most kinds.
 struct Task {
     state: TaskState,
     values: ValueState<u64, (String, Vec<u32>)>,
+    maps: MapState<u64, String, u32>,
+    lists: ListState<u64, String>,
     windows: WindowState<String, u64>,
     timers: Timers<u64>,
     _scratch: Scratch,
@@ -124,8 +126,9 @@ impl Task {
         let backend = TaskBackend::new(Arc::new(MemoryFactory), scratch.path().join("task"));
         let mut state = TaskState::new("op", backend, budget_bytes);
         let (values, windows) = (state.value("values"), state.windows("windows"));
+        let (maps, lists) = (state.map("maps"), state.list("lists"));
         let timers = state.timers("timers", &mut TimersOfTask::default());
-        Task { state, values, windows, timers, _scratch: scratch }
+        Task { state, values, maps, lists, windows, timers, _scratch: scratch }
     }
 
     /// What happens between two barriers: the first time much, then a little, so that there are runs of many sizes.
@@ -138,12 +141,17 @@ impl Task {
             if n % 5 == 4 {
                 self.values.remove(&maker.key(n)?)?;
             }
+            let few = maker.key(n % 9)?;
+            self.maps.put(&few, &format!("{n}"), n as u32)?;
+            self.lists.add(&few, &format!("{round}:{n}"))?;
             let start = (n % 4 * 1_000) as i64;
             let (start, end) = (Timestamp::from_millis(start), Timestamp::from_millis(start + 1_000));
             self.windows.update(start, end, &maker.key(format!("key {}", n % 300))?, || 0, |sum| *sum += n)?;
             self.timers.set(&key, Timestamp::from_millis((n * 7) as i64))?;
         }
         if round == 4 {
+            self.maps.clear(&maker.key(1)?)?;
+            self.lists.clear(&maker.key(1)?)?;
             while let Some(mut firing) = self.windows.fire_next()? {
                 while firing.next_group()?.is_some() {}
                 if self.windows.next_end() >= Some(Timestamp::from_millis(3_000)) {

@@ -49,8 +49,9 @@ struct Twins<'a> {
     now: i64,
     /// What no later time is behind.
     horizon: i64,
-    at_barrier: (Model, i64),
-    restorable: (Checkpoint, Model, i64),
+    /// Model, now and horizon at the barrier of the seal under way.
+    at_barrier: (Model, i64, i64),
+    restorable: (Checkpoint, Model, i64, i64),
 }
 
 fn declare(task: &mut Task, ttl: Option<Ttl>) -> (MapState<u32, u32, String>, ListState<u32, String>) {
@@ -114,11 +115,12 @@ impl<'a> Twins<'a> {
         Ok(())
     }
 
-    /// Processing time does not fall. The stamps of events may, down to the watermark.
+    /// The stamps of events may be ahead of the watermark. They do not fall here: what has expired may be met, and removed,
+    /// by one call and not by another.
     fn pass_time(&mut self) {
         self.horizon += self.random.below(25) as i64;
         let events = self.ttl.is_some_and(|ttl| ttl.clock == TtlClock::Event);
-        self.now = self.horizon + if events { self.random.below(25) as i64 } else { 0 };
+        self.now = self.now.max(self.horizon + if events { self.random.below(25) as i64 } else { 0 });
         self.tell_time();
     }
 
@@ -366,13 +368,13 @@ impl<'a> Twins<'a> {
         if self.task.is_sealing() {
             self.finish()?;
         }
-        self.at_barrier = (self.model.clone(), self.horizon);
+        self.at_barrier = (self.model.clone(), self.now, self.horizon);
         self.task.begin()
     }
 
     fn finish(&mut self) -> Result<()> {
         let checkpoint = self.task.finish()?;
-        let (model, horizon) = self.at_barrier.clone();
+        let (model, now, horizon) = self.at_barrier.clone();
         if self.ttl.is_none() {
             let entries: usize = model.maps.values().map(BTreeMap::len).sum();
             assert_eq!(checkpoint.content("map")?.len(), entries);
@@ -380,13 +382,13 @@ impl<'a> Twins<'a> {
                 assert!(checkpoint.content("list")?.is_empty());
             }
         }
-        self.restorable = (checkpoint, model, horizon);
+        self.restorable = (checkpoint, model, now, horizon);
         Ok(())
     }
 
     /// Goes on from the last checkpoint with another budget, some time later. Event time goes on where it stood.
     fn restore(&mut self) -> Result<()> {
-        let (mut checkpoint, model, horizon) = self.restorable.clone();
+        let (mut checkpoint, model, now, horizon) = self.restorable.clone();
         if self.random.below(2) == 0 {
             checkpoint.fold(self.random.below(6))?;
         }
@@ -394,12 +396,12 @@ impl<'a> Twins<'a> {
         self.task = Task::new(self.factory, budget, Seals::Never);
         (self.map, self.list) = declare(&mut self.task, self.ttl);
         match self.ttl.map(|ttl| ttl.clock) {
-            Some(TtlClock::Event) => (self.horizon, self.now) = (horizon, horizon),
+            Some(TtlClock::Event) => (self.horizon, self.now) = (horizon, now),
             _ => self.pass_time(),
         }
         self.tell_time();
         self.task.restore(&checkpoint)?;
-        (self.restorable, self.model) = ((checkpoint, model.clone(), horizon), model);
+        (self.restorable, self.model) = ((checkpoint, model.clone(), now, horizon), model);
         Ok(())
     }
 }

@@ -7,7 +7,6 @@ use super::{
     task::{Factory, everywhere, key},
 };
 use crate::{Accumulator, AggregatingState, ReducingState, Ttl};
-use gress_core::Result;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
