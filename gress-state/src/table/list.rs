@@ -124,6 +124,7 @@ impl<K: StateKey> ListTable<K> {
         open.push(age, item);
         let at = match at {
             Some(at) => {
+                self.live.touch(at, &mut self.cold)?;
                 self.live.grown(open.bytes.len() as isize);
                 self.live.fill(at, open);
                 at
