@@ -1,7 +1,7 @@
 //! Maps, lists, reducing and aggregating state in jobs: the same output whatever happens.
 
 use crate::sums::{Sum, checkpointed, lines, times};
-use gress_runtime::{ErrorKind, config::Backend, prelude::*};
+use gress_runtime::{ErrorKind, MapKey, config::Backend, prelude::*};
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -95,7 +95,7 @@ fn digits(job: &Job, out: &Path, crash: Option<Arc<AtomicBool>>) {
     let digits = numbers.key_by(|n| n / 10 % 7).process("digits", |state| Digits {
         seen: state.map("seen"),
         last: state.list("last"),
-        largest: state.reducing("largest", |largest, n| *largest = n.max(*largest)),
+        largest: state.reducing("largest", |largest: &mut u64, n| *largest = n.max(*largest)),
         sum: state.aggregating("sum", Sum(0)),
     });
     digits.sink("out", JsonLines::exactly_once(out));
