@@ -41,7 +41,7 @@ impl Process<u64, u64> for Digits {
         let last = self.last.get(key)?.join(",");
         let (largest, sum) = (self.largest.get(key)?.unwrap_or(0), self.sum.get(key)?.unwrap_or(0));
         out.emit((**key, *n, all, last, largest, sum));
-        if *n % 7 == 0 {
+        if n.is_multiple_of(7) {
             self.seen.clear(key)?;
             self.last.clear(key)?;
         } else {

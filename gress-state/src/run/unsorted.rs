@@ -199,7 +199,7 @@ mod tests {
     use super::*;
     use crate::run::{RunCursor, RunReader};
 
-    fn bytes(of: &'static [u8]) -> impl FnOnce(&mut Vec<u8>) -> Result<()> {
+    fn bytes(of: &[u8]) -> impl FnOnce(&mut Vec<u8>) -> Result<()> {
         move |into| {
             into.extend_from_slice(of);
             Ok(())
@@ -234,7 +234,8 @@ mod tests {
         for (at, len) in lengths.into_iter().enumerate() {
             let mut key = vec![at as u8; len];
             key.insert(0, at as u8);
-            run.put(|into| Ok(into.extend_from_slice(&key)), |into| Ok(into.resize(into.len() + len, 7))).unwrap();
+            let value = vec![7; len];
+            run.put(bytes(&key), bytes(&value)).unwrap();
         }
         let mut reader = RunReader::from_bytes(run.into_bytes().unwrap()).unwrap();
         for len in lengths {
