@@ -130,6 +130,7 @@ pub fn state_conformance(factory: &Factory, model_runs: u64) {
     errors::a_value_that_does_not_encode_fails_the_spill_and_nothing_is_lost(factory);
     errors::a_window_whose_content_does_not_encode_stays_open(factory);
     errors::an_accumulator_that_does_not_decode_is_told_when_its_window_fires(factory);
+    errors::an_entry_or_item_that_does_not_decode_is_told_and_ends_the_iteration(factory);
 
     random_steps_match_sorted_maps(factory, model_runs);
     random_steps_on_expiring_values_match_a_sorted_map(factory, model_runs);

@@ -6,7 +6,7 @@ use super::{
     spy::Spy,
     task::{Factory, Task, key},
 };
-use crate::{Ttl, ValueState};
+use crate::{ListState, MapState, Ttl, ValueState};
 use gress_core::{Error, Result, Timestamp, ordered};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::time::Duration;
@@ -180,4 +180,33 @@ pub fn an_accumulator_that_does_not_decode_is_told_when_its_window_fires(factory
         Ok(())
     };
     check().expect("no other call fails");
+}
+
+/// Conformance case 16, for entries and items.
+pub fn an_entry_or_item_that_does_not_decode_is_told_and_ends_the_iteration(factory: &Factory) {
+    let check = || -> Result<()> {
+        let mut task = Task::by_hand(factory, 0);
+        let mut map: MapState<u32, u8, Fickle> = task.state.map("map");
+        let mut list: ListState<u32, Fickle> = task.state.list("list");
+        let k = key::<u32>(1_u32);
+        for n in 6..9 {
+            map.put(&k, &n, Fickle(n.into()))?;
+            list.add(&k, &Fickle(n.into()))?;
+        }
+        task.spill()?;
+        let error = map.get(&k, &7).err().expect("7 is not read");
+        assert!(error.to_string().contains("`op/map`") && error.to_string().contains("Fickle"), "{error}");
+        assert!(map.iter(&k).is_err(), "a small map is loaded as a whole");
+        assert_eq!(map.get_cloned(&k, &8)?, Some(Fickle(8)));
+        let read: Vec<_> = list.iter(&k)?.collect();
+        assert!(matches!(&read[..], [Ok(Fickle(6)), Err(_)]), "{read:?}");
+        let error = list.get(&k).err().expect("7 is not read");
+        assert!(error.to_string().contains("`op/list`") && error.to_string().contains("Fickle"), "{error}");
+        map.remove(&k, &7)?;
+        assert_eq!(map.iter(&k)?.count(), 2);
+        list.clear(&k)?;
+        assert!(list.get(&k)?.is_empty());
+        Ok(())
+    };
+    check().expect("no call fails");
 }
