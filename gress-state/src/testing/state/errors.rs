@@ -200,7 +200,7 @@ pub fn an_entry_or_item_that_does_not_decode_is_told_and_ends_the_iteration(fact
         assert_eq!(map.get_cloned(&k, &8)?, Some(Fickle(8)));
         let read: Vec<_> = list.iter(&k)?.collect();
         assert!(matches!(&read[..], [Ok(Fickle(6)), Err(_)]), "{read:?}");
-        let error = list.get(&k).err().expect("7 is not read");
+        let error = list.get(&k).expect_err("7 is not read");
         assert!(error.to_string().contains("`op/list`") && error.to_string().contains("Fickle"), "{error}");
         map.remove(&k, &7)?;
         assert_eq!(map.iter(&k)?.count(), 2);
