@@ -250,7 +250,7 @@ mod tests {
     fn a_short_entry_takes_ten_bytes_beside_its_own() {
         let mut run = UnsortedRun::default();
         for n in 0..1_000_u64 {
-            run.put(|into| Ok(into.extend_from_slice(&n.to_be_bytes())), bytes(b"12")).unwrap();
+            run.put(bytes(&n.to_be_bytes()), bytes(b"12")).unwrap();
         }
         assert_eq!(run.memory_bytes(), 1_000 * (8 + 2 + 10));
     }
