@@ -20,6 +20,7 @@ pub mod codec;
 pub mod config;
 pub mod csv;
 pub mod keys;
+pub mod lists;
 pub mod manifest;
 pub mod merge;
 pub mod output;

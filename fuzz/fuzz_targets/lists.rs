@@ -1,0 +1,5 @@
+//! See `gress_fuzz::lists`.
+
+#![no_main]
+
+gress_fuzz::target!(lists);
