@@ -19,7 +19,7 @@ use gress_state::{
     BackendStats, CheckpointFile, Reading, StateBackend, StateStore, directory::DirectoryLock, ttl::Expiry,
 };
 use rocksdb::{BottommostLevelCompaction, CompactOptions};
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// One RocksDB database, with a column family for each store.
 ///
@@ -44,6 +44,9 @@ impl RocksDbBackend {
             logs::begin_first(directory, translated(Logs::Believed)?)?;
         }
         let database = Arc::new(Database::open(directory, translated(logs)?, lock)?);
+        if durability == Durability::Wal && options.wal_sync_interval_ms > 0 {
+            database.sync_log_each(Duration::from_millis(options.wal_sync_interval_ms.into()))?;
+        }
         Ok(RocksDbBackend { database, config, options, shared, durability, unfinished })
     }
 

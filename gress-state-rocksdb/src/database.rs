@@ -5,6 +5,7 @@ use crate::{
     emptied::Emptied,
     error::{closed, wrap, wrap_in_store},
     ingest,
+    log_sync::LogSync,
     ttl_filter::Expiries,
 };
 use gress_core::Result;
@@ -15,6 +16,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicU64},
+    time::Duration,
 };
 
 /// The handle of RocksDB. Column families are made under the write lock below, so that it needs no lock of its own.
@@ -33,7 +35,7 @@ pub(crate) struct Database {
     pub(crate) expiries: Expiries,
     /// What was deleted of its stores.
     emptied: Mutex<BTreeMap<String, Arc<Emptied>>>,
-    open: RwLock<Option<Open>>,
+    open: Arc<RwLock<Option<Open>>>,
 }
 
 /// What is there between opening and closing.
@@ -79,8 +81,13 @@ impl Database {
             known_files: KnownFiles::default(),
             expiries,
             emptied: Mutex::default(),
-            open: RwLock::new(Some(Open { db, families, _lock: lock })),
+            open: Arc::new(RwLock::new(Some(Open { db, families, _lock: lock }))),
         })
+    }
+
+    /// Syncs the log in the background until the database is closed.
+    pub(crate) fn sync_log_each(&self, interval: Duration) -> Result<()> {
+        LogSync { open: self.open.clone(), directory: self.directory.clone(), synced: 0 }.each(interval)
     }
 
     /// Lends the open database, or says that it was closed before `purpose`.

@@ -26,6 +26,7 @@ mod error;
 mod factory;
 mod ingest;
 mod key_value;
+mod log_sync;
 mod logs;
 mod nearest;
 mod options;

@@ -75,6 +75,8 @@ fn balanced() -> Options {
         use_direct_reads: false,
         use_direct_io_for_flush_and_compaction: false,
         bytes_per_sync: ByteSize::mib(2),
+        rate_limiter_bytes_per_second: ByteSize(0),
+        wal_sync_interval_ms: 0,
         enable_statistics: true,
         enable_latency_tracking: true,
     }
@@ -96,6 +98,9 @@ fn low_latency() -> Options {
         max_total_wal_size: ByteSize::mib(512),
         allow_mmap_reads: true,
         bytes_per_sync: ByteSize::mib(1),
+        // Both keep short what a read waits for while a checkpoint, a flush or a compaction writes.
+        rate_limiter_bytes_per_second: ByteSize::mib(512),
+        wal_sync_interval_ms: 20,
         ..balanced()
     }
 }

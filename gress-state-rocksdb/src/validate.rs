@@ -4,6 +4,7 @@ use crate::{
     durability::Durability,
     options::{Options, RocksDbConfig},
 };
+use gress_core::ByteSize;
 use std::fmt::Display;
 
 impl RocksDbConfig {
@@ -19,6 +20,7 @@ impl RocksDbConfig {
         review.buffers();
         review.cache();
         review.reads();
+        review.writes();
         review.statistics();
         match review.problems.is_empty() {
             true => Ok(()),
@@ -58,6 +60,9 @@ impl Review<'_> {
         self.at_least("max_bytes_for_level_base", o.max_bytes_for_level_base.0, 64 << 10);
         self.at_most("block_size", o.block_size.0, 16 << 20);
         self.at_most("write_buffer_size", o.write_buffer_size.0, 64 << 30);
+        if o.rate_limiter_bytes_per_second.0 > 0 {
+            self.at_least("rate_limiter_bytes_per_second", o.rate_limiter_bytes_per_second.0, 1 << 20);
+        }
     }
 
     fn counts(&mut self) {
@@ -69,6 +74,7 @@ impl Review<'_> {
         self.at_most("max_write_buffer_number", o.max_write_buffer_number.into(), 64);
         self.at_most("max_background_jobs", o.max_background_jobs.into(), 1_024);
         self.at_most("max_sub_compactions", o.max_sub_compactions.into(), 1_024);
+        self.at_most("wal_sync_interval_ms", o.wal_sync_interval_ms.into(), 60_000);
         self.at_most("bloom_bits_per_key", o.bloom_bits_per_key.into(), 100);
         self.at_most("level0_stop_writes_trigger", o.level0_stop_writes_trigger.into(), 1 << 30);
         if o.max_open_files != -1 && o.max_open_files < 20 {
@@ -117,6 +123,17 @@ impl Review<'_> {
             let (mapped, direct) = (self.said("allow_mmap_reads", true), self.said("use_direct_reads", true));
             let advice = "a file is mapped or read past the page cache, not both; set one of them to false";
             self.problems.push(format!("{mapped} contradicts {direct}: {advice}"));
+        }
+    }
+
+    fn writes(&mut self) {
+        let (rate, each) = (self.options.rate_limiter_bytes_per_second, self.options.bytes_per_sync);
+        if rate.0 > 0 && each.0 == 0 {
+            let (rate, each) =
+                (self.said("rate_limiter_bytes_per_second", rate), self.said("bytes_per_sync", ByteSize(0)));
+            let advice =
+                "with a limit RocksDB hands files to the disk as they grow; set the first to 0 or the second above";
+            self.problems.push(format!("{rate} contradicts {each}: {advice}"));
         }
     }
 

@@ -20,7 +20,7 @@ use crate::{
 use checkpoints::while_checkpointing;
 use clap::ValueEnum;
 use gress_core::ByteSize;
-use gress_runtime::Result;
+use gress_runtime::{Error, Result};
 use gress_state_rocksdb::{Preset, RocksDbConfig};
 use load::{Load, Outcome};
 use std::{path::Path, time::Duration};
@@ -48,6 +48,9 @@ pub(crate) struct Latency {
     /// Whose options are used.
     #[arg(long, default_value_t = Preset::LowLatency)]
     preset: Preset,
+    /// An option that differs from the preset, as in a config; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Bytes of a value.
     #[arg(long, default_value_t = 1024)]
     value: usize,
@@ -86,6 +89,10 @@ impl Latency {
     pub(crate) fn run(self, shared: &Shared) -> Result<Report> {
         let mut report = Report::new("latency");
         report.setting("preset", self.preset);
+        self.set
+            .iter()
+            .filter_map(|setting| setting.split_once('='))
+            .for_each(|(key, value)| report.setting(key, value));
         report.setting("bytes of a value", self.value);
         report.setting("gets of 100", self.gets);
         report.setting("keys", Skew::Zipf.name());
@@ -97,7 +104,7 @@ impl Latency {
 
     fn measure(&self, from: From, shared: &Shared, report: &mut Report) -> Result<()> {
         let scratch = shared.scratch()?;
-        let config = self.config(from, shared);
+        let config = self.config(from, shared)?;
         let cache = config.effective().block_cache_size;
         let size = match from {
             From::Cached => cache.0 / 2,
@@ -139,13 +146,19 @@ impl Latency {
         Ok(())
     }
 
-    fn config(&self, from: From, shared: &Shared) -> RocksDbConfig {
+    fn config(&self, from: From, shared: &Shared) -> Result<RocksDbConfig> {
         let mut config = RocksDbConfig { preset: self.preset, ..RocksDbConfig::default() };
         config.block_cache_size = self.cache.or(shared.short.then_some(ByteSize::mib(16)));
-        match from {
-            From::Cached => config,
-            From::Disk => config.allow_mmap_reads(false).use_direct_reads(true),
+        if from == From::Disk {
+            config = config.allow_mmap_reads(false).use_direct_reads(true);
         }
+        for setting in &self.set {
+            let (key, value) = setting
+                .split_once('=')
+                .ok_or_else(|| Error::config(format!("`--set {setting}`: valid is KEY=VALUE, as `block_size=8KiB`")))?;
+            config.set(key.trim(), value).map_err(|reason| Error::config(format!("`--set {setting}`: {reason}")))?;
+        }
+        Ok(config)
     }
 }
 

@@ -10,6 +10,7 @@ mod interrupted;
 mod key_value;
 mod lifecycle;
 mod options_file;
+mod pacing;
 mod presets;
 mod sharing;
 mod state;
