@@ -124,9 +124,9 @@ impl Database {
     }
 
     /// What was deleted of a store: the same for all handles to it.
-    pub(crate) fn emptied(&self, store: &str, options: &crate::options::Options) -> Arc<Emptied> {
+    pub(crate) fn emptied(&self, store: &str) -> Arc<Emptied> {
         let mut all = self.emptied.lock().unwrap_or_else(PoisonError::into_inner);
-        all.entry(store.to_owned()).or_insert_with(|| Arc::new(Emptied::new(options))).clone()
+        all.entry(store.to_owned()).or_default().clone()
     }
 
     /// Makes the column family of a store unless it is there; with `expiring`, one whose compactions remove what has

@@ -1,174 +1,234 @@
-//! What deletes have emptied, made cheap to go over before a scan meets it.
+//! What deletes have emptied: key ranges that are known to hold nothing, which scans go around.
 //!
-//! RocksDB goes over deleted keys one by one, unless a range delete that lies in a newer write buffer, or file, covers
-//! them: then one seek leads to its end. So whoever deletes counts. After each [`MANY`] deletes it looks whether they have
-//! left anything between them, and where not, covers them:
+//! RocksDB goes over deleted keys one by one until a compaction has removed them. So each store keeps in memory where
+//! nothing is left, and a scan reads what lies between:
 //!
 //! ```text
-//!   write buffer             write buffer, on its way to a file       new write buffer
-//!   - - - - - - - - - -  ──▶  - - - - - - - - - -                   ◀── one range delete over them
+//!   in the store     a b - - - - - - - - - - - - n o - - - - - - - - y z        - a delete, and what it deletes
+//!   known                [b\0           , n)         [o\0       , y)
+//!   a scan           a b ·····················▶  n o ··············▶ y z        three seeks
 //! ```
 //!
-//! Nobody writes to the store between the look and the range delete, which hence removes nothing that is there. A range
-//! delete over many entries in memory goes to a new write buffer at once. A store that was never scanned is spared all
-//! this: only its first scan finds deletes as they were written.
+//! It learns from three: who deletes **looks** after some hundred deletes how far the empty place around them reaches; who
+//! deletes a **range** knows it; a **scan** that went over many deletes, since it could not know, knows it afterwards.
 //!
-//! RocksDB can turn deletes into a range delete itself, when an iterator has gone over them
-//! (`min_tombstones_for_range_conversion`). That is an experiment in 11.8, and helps later iterators, not the first one.
+//! **What is known is true at any moment**, or a scan would miss an entry:
+//!
+//! ```text
+//!   puts, ingested files   writes, shared ── cut out of `known` ── written ── `puts` + 1 ── released
+//!   looks, range deletes   writes, alone  ── look, or delete   ── added to `known`      ── released
+//!   scans                                    `known` and a snapshot at one moment
+//!     and what they learn  writes, alone  ── `puts` as before the snapshot? ── added    ── released
+//! ```
+//!
+//! 1. A put cuts its key out before it is visible. A scan takes its snapshot and what is known under the lock that the cut
+//!    needs: so either the range was cut, or the snapshot lacks the put.
+//! 2. From its cut to the moment when it is visible a put holds `writes`, as who adds holds it alone: what is added was
+//!    seen empty when no put was on its way.
+//! 3. A put counts once it is visible. A scan reads the count before its snapshot, so that a put that the snapshot lacks
+//!    counts later, and what the scan learned is dropped.
+//!
+//! Deletes need none of this: they make no key of a known range appear. RocksDB's sequence number would not do for the
+//! count, since an ingested file need not raise it. A value that has expired is an entry until it is gone.
 
-use crate::{database::Db, options::Options};
-use gress_state::{KeyRange, run::RunEntry};
-use rocksdb::{
-    ColumnFamily, DBRawIteratorWithThreadMode, ErrorKind, FlushOptions, ReadOptions, ReadTier, WriteOptions,
-    perf::{PerfContext, PerfMetric},
-};
+mod changes;
+mod known;
+mod look;
+
+pub(crate) use {changes::Changes, known::Known, known::after, look::Stretch, look::skipped};
+
+use crate::database::Db;
+use gress_state::KeyRange;
+use known::DELETES_MIN;
+use look::{Look, is_dear};
+use rocksdb::{ColumnFamily, Error, ErrorKind, ReadOptions, ReadTier, SnapshotWithThreadMode};
 use std::sync::{
-    Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
-    atomic::{AtomicBool, Ordering},
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-/// Deletes in one place that a scan goes over without anything being done about it: 1 to 5 ms.
-pub(crate) const MANY: u64 = 10_000;
-/// Deletes that are not worth a look, however often scans meet them, and after which to look again where the time was not
-/// right.
-const FEW: u64 = 1_000;
-/// Bytes of files that a look may have to read. Deletes of larger values are left to scans.
-const LOOKED_AT_BYTES: u64 = 16 << 20;
+/// Deletes after which to look. A scan goes over so many that came since in about 50 µs.
+const DUE: u64 = 256;
+/// Where looks find little, deletes after which to look at most.
+const DUE_MAX: u64 = 512;
+/// Where a look finds much more than what was just deleted, keys are deleted in no order, and each of the next ones may
+/// have been the last between two empty places: then each is looked around, as long as that is so.
+const DUE_EACH: u64 = 1;
+/// Entries that looks may go over for each delete: the delete, and what it deletes, perhaps in several versions.
+const ENTRIES_A_DELETE: u64 = 4;
+/// Entries that a look goes over in one place, of what looks have spared before, while others wait: 1 to 2 ms.
+const SPARED_MAX: u64 = 16_384;
 
-/// What was deleted of one store and may still slow scans down.
-#[derive(Debug)]
+/// What was deleted of one store and where nothing is left.
+#[derive(Debug, Default)]
 pub(crate) struct Emptied {
-    limits: Limits,
-    is_scanned: AtomicBool,
-    /// Held by each write, and alone by whoever must know that there is none.
+    /// Held by each write that puts until it is visible, and alone by who adds to `known`.
     writes: RwLock<()>,
+    /// Held for moments only: no scan waits until a write has ended.
+    known: RwLock<Arc<Known>>,
+    /// Whether anything is known: what becomes known is seen by who holds `writes`.
+    is_known: AtomicBool,
+    /// Writes that have put something and are visible.
+    puts: AtomicU64,
     deletes: Mutex<Deletes>,
 }
 
-/// Up to where a write buffer may be flushed before it is full: half of what slows writers down or stops them.
-#[derive(Debug)]
-struct Limits {
-    /// Write buffers that wait for their flush.
-    waiting: u64,
-    /// Files in level 0.
-    files: u64,
+/// A snapshot, and what is known to be empty in it.
+pub(crate) struct Moment<'d> {
+    pub(crate) snapshot: SnapshotWithThreadMode<'d, Db>,
+    pub(crate) known: Arc<Known>,
+    puts: u64,
 }
 
-impl Limits {
-    fn of(options: &Options) -> Self {
-        Limits {
-            waiting: u64::from(options.max_write_buffer_number / 2).saturating_sub(1),
-            files: u64::from(options.level0_slowdown_writes_trigger / 2),
-        }
+/// Stands around a write that puts: what is known does not speak of it, and nobody adds to that until this is dropped.
+struct Putting<'e> {
+    puts: &'e AtomicU64,
+    _writes: RwLockReadGuard<'e, ()>,
+}
+
+impl Drop for Putting<'_> {
+    fn drop(&mut self) {
+        self.puts.fetch_add(1, Ordering::SeqCst);
     }
-}
-
-/// What was deleted since the last look.
-#[derive(Debug)]
-struct Deletes {
-    count: u64,
-    /// The count to look at.
-    due: u64,
-    /// The least and the greatest key.
-    bounds: Option<(Vec<u8>, Vec<u8>)>,
-    /// Entries that range deletes cover in the write buffer that both are in.
-    covered: u64,
-    /// Deletes that scans have gone over, each as often as that.
-    met: u64,
 }
 
 impl Emptied {
-    pub(crate) fn new(options: &Options) -> Self {
-        Emptied {
-            limits: Limits::of(options),
-            is_scanned: AtomicBool::default(),
-            writes: RwLock::default(),
-            deletes: Mutex::new(Deletes { count: 0, due: MANY, bounds: None, covered: 0, met: 0 }),
-        }
+    /// What a batch that is about to be made will do.
+    pub(crate) fn changes(&self) -> Changes {
+        Changes::new(self.is_known.load(Ordering::Relaxed))
     }
 
-    /// Runs a scan. Where scans have gone over many deletes by now, these are covered.
-    pub(crate) fn scanning<R>(&self, db: &Db, family: &ColumnFamily, scan: impl FnOnce() -> R) -> R {
-        self.is_scanned.store(true, Ordering::Relaxed);
-        if self.deletes().count < FEW {
-            return scan();
-        }
-        let met = PerfContext::default();
-        let before = met.metric(PerfMetric::InternalDeleteSkippedCount);
-        let outcome = scan();
-        self.deletes().meet(met.metric(PerfMetric::InternalDeleteSkippedCount).saturating_sub(before));
-        self.settle(db, family);
-        outcome
+    /// Writes one entry.
+    pub(crate) fn put(&self, key: &[u8], write: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        let _putting = self.putting(|known| known.contains(key), |known| known.cut(key));
+        write()
     }
 
-    /// Stands around every write to the store.
-    pub(crate) fn writing(&self) -> RwLockReadGuard<'_, ()> {
-        self.writes.read().unwrap_or_else(PoisonError::into_inner)
+    /// Writes entries whose puts are within these bounds.
+    pub(crate) fn put_between(&self, puts: &Bounds, write: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        let _putting = puts
+            .0
+            .as_ref()
+            .map(|(first, last)| self.putting(|known| known.meets(first, last), |known| known.cut_all(first, last)));
+        write()
     }
 
-    /// This entry is about to be written, by whoever calls [`Emptied::settle`] afterwards. A range delete over many
-    /// entries in memory goes to another write buffer than they.
-    pub(crate) fn note(&self, entry: &RunEntry<'_>, db: &Db, family: &ColumnFamily) {
-        if !self.is_scanned.load(Ordering::Relaxed) {
-            return;
-        }
-        match *entry {
-            RunEntry::Put { .. } => {}
-            RunEntry::Delete { key } => self.deletes().add(key),
-            RunEntry::DeleteRange { start, end } => {
-                let covered = in_memory(db, family, KeyRange { lower: start, upper: Some(end) });
-                let mut deletes = self.deletes();
-                deletes.covered += covered;
-                if deletes.covered >= MANY && self.may_flush(db, family) {
-                    deletes.covered = 0;
-                    begin_write_buffer(db, family);
-                }
+    /// Writes a batch of these changes.
+    pub(crate) fn write(&self, changes: &Changes, write: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        if changes.has_ranges {
+            let _alone = self.alone();
+            self.change_known(|known| changes.cut(known));
+            let written = write();
+            if changes.has_puts {
+                self.puts.fetch_add(1, Ordering::SeqCst);
             }
+            if written.is_ok() {
+                self.change_known(|known| changes.learn(known));
+            }
+            return written;
+        }
+        let _putting = changes.has_puts.then(|| self.putting(|known| changes.meets(known), |known| changes.cut(known)));
+        write()
+    }
+
+    /// A batch was written. Looks around what it has deleted if it is time.
+    pub(crate) fn settle(&self, db: &Db, family: &ColumnFamily, changes: &Changes) {
+        if !changes.deleted.is_none() {
+            self.look(db, family, |since| since.add_all(&changes.deleted));
         }
     }
 
-    /// Covers what was deleted, once it is much and nothing is left between.
-    pub(crate) fn settle(&self, db: &Db, family: &ColumnFamily) {
-        if !self.is_scanned.load(Ordering::Relaxed) {
+    /// As [`Emptied::settle`], where one key was deleted.
+    pub(crate) fn settle_one(&self, db: &Db, family: &ColumnFamily, key: &[u8]) {
+        self.look(db, family, |since| since.add(key));
+    }
+
+    fn look(&self, db: &Db, family: &ColumnFamily, add: impl FnOnce(&mut Deleted)) {
+        let Some((deleted, skipped_max)) = self.due(add) else { return };
+        let Deleted { count, bounds: Bounds(Some((least, greatest))) } = deleted else { return };
+        if is_dear(db, family, skipped_max / ENTRIES_A_DELETE) {
             return;
         }
-        let Some((count, lower, upper)) = self.due(db, family) else { return };
-        let _alone = self.writes.write().unwrap_or_else(PoisonError::into_inner);
-        if is_empty(db, family, KeyRange { lower: &lower, upper: Some(&upper) }, count) {
-            begin_write_buffer(db, family);
-            // It changes nothing, so that neither its end nor its loss matters: the next write says what has failed.
-            let mut unlogged = WriteOptions::default();
-            unlogged.disable_wal(true);
-            let _ = db.delete_range_cf_opt(family, &lower, &upper, &unlogged);
-        }
-    }
-
-    /// How many deletes there are to look at, and where, if it is time.
-    fn due(&self, db: &Db, family: &ColumnFamily) -> Option<(u64, Vec<u8>, Vec<u8>)> {
+        let _alone = self.alone();
+        let known = self.known().clone();
+        let before = skipped();
+        let look = Look { db, family, known: &known, skipped_max };
+        let found = look.around(&least, &greatest, count);
+        let (spent, ranges) = (skipped() - before, known.len());
+        drop(known);
+        let found_deletes = found.iter().map(|stretch| stretch.deletes).sum::<u64>();
+        self.add(found);
+        let has_joined = self.known().len() < ranges;
         let mut deletes = self.deletes();
-        if deletes.count < deletes.due {
-            return None;
+        deletes.spared = deletes.spared.saturating_sub(spent);
+        if count >= DUE && found_deletes >= count / 2 {
+            deletes.due = DUE;
+        } else if found_deletes >= DELETES_MIN || has_joined {
+            deletes.due = DUE_EACH;
         }
-        if !self.may_flush(db, family) {
-            deletes.due = deletes.count + FEW;
-            return None;
-        }
-        let count = std::mem::take(&mut deletes.count);
-        deletes.due = MANY;
-        deletes.met = 0;
-        let (least, mut greatest) = deletes.bounds.take()?;
-        // The first key after it.
-        greatest.push(0);
-        Some((count, least, greatest))
     }
 
-    /// Whether a write buffer may be flushed before it is full: else flushes and compactions would pile up.
-    fn may_flush(&self, db: &Db, family: &ColumnFamily) -> bool {
-        let waiting = db.property_int_value_cf(family, "rocksdb.num-immutable-mem-table").ok().flatten();
-        let files = db.property_value_cf(family, "rocksdb.num-files-at-level0").ok().flatten();
-        let files = files.and_then(|files| files.parse().ok());
-        waiting.is_some_and(|waiting| waiting <= self.limits.waiting)
-            && files.is_some_and(|files: u64| files <= self.limits.files)
+    /// For a scan.
+    pub(crate) fn moment<'d>(&self, db: &'d Db) -> Moment<'d> {
+        let known = self.known();
+        let puts = self.puts.load(Ordering::SeqCst);
+        Moment { snapshot: db.snapshot(), known: known.clone(), puts }
+    }
+
+    /// A scan has found these empty at its moment.
+    pub(crate) fn learn(&self, moment: &Moment<'_>, found: Vec<Stretch>) {
+        let _alone = self.alone();
+        if self.puts.load(Ordering::SeqCst) == moment.puts {
+            self.add(found);
+        }
+    }
+
+    fn putting(&self, meets: impl FnOnce(&Known) -> bool, cut: impl FnOnce(&mut Known)) -> Putting<'_> {
+        let writes = self.writes.read().unwrap_or_else(PoisonError::into_inner);
+        if self.is_known.load(Ordering::Relaxed) && meets(&self.known()) {
+            self.change_known(cut);
+        }
+        Putting { puts: &self.puts, _writes: writes }
+    }
+
+    /// By who holds `writes` alone.
+    fn add(&self, found: Vec<Stretch>) {
+        self.change_known(|known| {
+            for Stretch { start, end, deletes } in &found {
+                known.add(KeyRange { lower: start, upper: end.as_deref() }, *deletes);
+            }
+        });
+    }
+
+    /// By who holds `writes`.
+    fn change_known(&self, change: impl FnOnce(&mut Known)) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        // Scans may still go by what was known.
+        change(Arc::make_mut(&mut known));
+        self.is_known.store(!known.is_empty(), Ordering::Relaxed);
+    }
+
+    /// What there is to look at, and how many entries may be gone over in one place, if it is time.
+    fn due(&self, add: impl FnOnce(&mut Deleted)) -> Option<(Deleted, u64)> {
+        let mut deletes = self.deletes();
+        add(&mut deletes.since);
+        if deletes.since.count < deletes.due {
+            return None;
+        }
+        // As if nothing were found.
+        deletes.due = (2 * deletes.due).min(DUE_MAX);
+        let since = std::mem::take(&mut deletes.since);
+        let own = ENTRIES_A_DELETE.saturating_mul(since.count);
+        deletes.spared = deletes.spared.saturating_add(own);
+        Some((since, own.max(deletes.spared.min(SPARED_MAX))))
+    }
+
+    fn alone(&self) -> RwLockWriteGuard<'_, ()> {
+        self.writes.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, Arc<Known>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn deletes(&self) -> MutexGuard<'_, Deletes> {
@@ -176,20 +236,69 @@ impl Emptied {
     }
 }
 
-impl Deletes {
-    /// A scan has gone over so many.
-    fn meet(&mut self, deletes: u64) {
-        self.met += deletes;
-        if self.met >= MANY {
-            self.met = 0;
-            self.due = FEW;
-        }
+#[derive(Debug)]
+struct Deletes {
+    /// Since the last look.
+    since: Deleted,
+    /// The count of them to look at.
+    due: u64,
+    /// Entries that looks might have gone over and have not.
+    spared: u64,
+}
+
+impl Default for Deletes {
+    fn default() -> Self {
+        Deletes { since: Deleted::default(), due: DUE, spared: 0 }
+    }
+}
+
+/// Keys that were deleted.
+#[derive(Debug, Default)]
+pub(crate) struct Deleted {
+    count: u64,
+    bounds: Bounds,
+}
+
+impl Deleted {
+    fn is_none(&self) -> bool {
+        self.count == 0
     }
 
     fn add(&mut self, key: &[u8]) {
         self.count += 1;
-        let Some((least, greatest)) = &mut self.bounds else {
-            self.bounds = Some((key.to_vec(), key.to_vec()));
+        self.bounds.add(key);
+    }
+
+    /// A range delete, unless it covers so much that the range is known by itself.
+    fn add_range(&mut self, start: &[u8], end: &[u8], covered: u64) -> bool {
+        if covered >= DELETES_MIN {
+            return false;
+        }
+        if covered > 0 {
+            self.count += covered;
+            self.bounds.add(start);
+            self.bounds.add(end);
+        }
+        true
+    }
+
+    fn add_all(&mut self, other: &Deleted) {
+        self.count += other.count;
+        if let Some((least, greatest)) = &other.bounds.0 {
+            self.bounds.add(least);
+            self.bounds.add(greatest);
+        }
+    }
+}
+
+/// The least and the greatest of some keys.
+#[derive(Debug, Default)]
+pub(crate) struct Bounds(Option<(Vec<u8>, Vec<u8>)>);
+
+impl Bounds {
+    pub(crate) fn add(&mut self, key: &[u8]) {
+        let Some((least, greatest)) = &mut self.0 else {
+            self.0 = Some((key.to_vec(), key.to_vec()));
             return;
         };
         let bound = match key {
@@ -202,57 +311,31 @@ impl Deletes {
     }
 }
 
-/// Entries of a range that are in memory, as far as they are no more than [`MANY`].
-fn in_memory(db: &Db, family: &ColumnFamily, range: KeyRange<'_>) -> u64 {
+/// Entries of a range in memory that are there and deleted ones, up to [`COVERED_MAX`]: what a range delete over them will
+/// leave to be gone over. Those in files are gone over by one seek.
+pub(crate) fn in_memory(db: &Db, family: &ColumnFamily, range: KeyRange<'_>) -> u64 {
     let mut options = ReadOptions::default();
     options.set_read_tier(ReadTier::Memtable);
-    let mut rows = first_of(db, family, range, MANY, options);
+    options.set_max_skippable_internal_keys(COVERED_MAX);
+    if let Some(upper) = range.upper {
+        options.set_iterate_upper_bound(upper);
+    }
+    let before = skipped();
+    let mut rows = db.raw_iterator_cf_opt(family, options);
+    rows.seek(range.lower);
     let mut count = 0;
-    while rows.valid() && count < MANY {
+    while rows.valid() && count < COVERED_MAX {
         count += 1;
         rows.next();
     }
     match rows.status() {
-        Err(error) if error.kind() == ErrorKind::Incomplete => MANY,
-        _ => count,
+        Err(error) if error.kind() == ErrorKind::Incomplete => COVERED_MAX,
+        _ => (count + (skipped() - before) / 2).min(COVERED_MAX),
     }
 }
 
-/// Whether nothing is in a range where so many entries were deleted. `false` where that is dear to know.
-fn is_empty(db: &Db, family: &ColumnFamily, range: KeyRange<'_>, deleted: u64) -> bool {
-    let property = |name| db.property_int_value_cf(family, name).ok().flatten().unwrap_or(0);
-    // Where nearly all is deleted, the estimate is nearly none.
-    let entry_bytes =
-        property("rocksdb.total-sst-files-size") / property("rocksdb.estimate-num-keys").max(deleted).max(1);
-    if deleted.saturating_mul(entry_bytes) > LOOKED_AT_BYTES {
-        return false;
-    }
-    // Each is a delete, and what it deletes, perhaps in several versions.
-    let rows = first_of(db, family, range, deleted.saturating_mul(4), ReadOptions::default());
-    !rows.valid() && rows.status().is_ok()
-}
+/// As many as count for a range that was deleted at once.
+const COVERED_MAX: u64 = 1_024;
 
-/// Stands at the first entry of a range, unless there are more than `skipped_max` deleted ones before it.
-fn first_of<'d>(
-    db: &'d Db,
-    family: &ColumnFamily,
-    range: KeyRange<'_>,
-    skipped_max: u64,
-    mut options: ReadOptions,
-) -> DBRawIteratorWithThreadMode<'d, Db> {
-    options.set_max_skippable_internal_keys(skipped_max);
-    if let Some(upper) = range.upper {
-        options.set_iterate_upper_bound(upper);
-    }
-    let mut rows = db.raw_iterator_cf_opt(family, options);
-    rows.seek(range.lower);
-    rows
-}
-
-/// Writes from now on go to another write buffer. The one before is flushed, without waiting for that.
-pub(crate) fn begin_write_buffer(db: &Db, family: &ColumnFamily) {
-    let mut options = FlushOptions::default();
-    options.set_wait(false);
-    // Nobody has asked for it: the next write says what has failed.
-    let _ = db.flush_cf_opt(family, &options);
-}
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@
 use crate::{
     chunk::{Chunk, is_large},
     database::{Database, Db},
-    emptied::Emptied,
+    emptied::{Bounds, Changes, Emptied, in_memory},
     error::{wrap, wrap_in_store},
 };
 use gress_core::{Error, Result};
@@ -64,59 +64,72 @@ impl Apply<'_> {
         let purpose = "write to store";
         self.database.with_store(self.store, purpose, |db, family| {
             let failed = wrap_in_store(purpose, self.store, &self.database.directory);
-            let written = match size.entries {
+            match size.entries {
                 0 => Ok(()),
                 1 => run.next()?.map_or(Ok(()), |entry| self.write_one(db, family, entry).map_err(failed)),
                 _ => {
-                    let batch = self.batch(db, family, run, size)?;
-                    let _writing = self.emptied.writing();
-                    db.write_opt(batch, self.writes).map_err(failed)
+                    let (batch, changes) = self.batch(db, family, run, size)?;
+                    self.emptied.write(&changes, || db.write_opt(batch, self.writes)).map_err(failed)?;
+                    self.emptied.settle(db, family, &changes);
+                    Ok(())
                 }
-            };
-            if size.deletes > 0 && written.is_ok() {
-                self.emptied.settle(db, family);
             }
-            written
         })
     }
 
     /// RocksDB makes the batch itself.
     fn write_one(&self, db: &Db, family: &ColumnFamily, entry: RunEntry<'_>) -> Result<(), rocksdb::Error> {
-        if is_empty(&entry) {
-            return Ok(());
-        }
-        self.emptied.note(&entry, db, family);
-        let _writing = self.emptied.writing();
         match entry {
-            RunEntry::Put { key, value } => db.put_cf_opt(family, key, value, self.writes),
-            RunEntry::Delete { key } => db.delete_cf_opt(family, key, self.writes),
-            RunEntry::DeleteRange { start, end } => db.delete_range_cf_opt(family, start, end, self.writes),
+            RunEntry::Put { key, value } => self.emptied.put(key, || db.put_cf_opt(family, key, value, self.writes)),
+            RunEntry::Delete { key } => {
+                db.delete_cf_opt(family, key, self.writes)?;
+                self.emptied.settle_one(db, family, key);
+                Ok(())
+            }
+            RunEntry::DeleteRange { start, end } if start < end => {
+                let mut changes = self.emptied.changes();
+                changes.add(&entry, |range| in_memory(db, family, range));
+                self.emptied.write(&changes, || db.delete_range_cf_opt(family, start, end, self.writes))?;
+                self.emptied.settle(db, family, &changes);
+                Ok(())
+            }
+            RunEntry::DeleteRange { .. } => Ok(()),
         }
     }
 
-    fn batch(&self, db: &Db, family: &ColumnFamily, run: &mut dyn RunCursor, size: RunSize) -> Result<WriteBatch> {
+    fn batch(
+        &self,
+        db: &Db,
+        family: &ColumnFamily,
+        run: &mut dyn RunCursor,
+        size: RunSize,
+    ) -> Result<(WriteBatch, Changes)> {
         // Beside keys and values, their lengths and kinds.
         let mut batch = WriteBatch::with_capacity_bytes(size.bytes + 32 * size.entries + 32);
+        let mut changes = self.emptied.changes();
         while let Some(entry) = run.next()? {
             if is_empty(&entry) {
                 continue;
             }
-            self.emptied.note(&entry, db, family);
+            changes.add(&entry, |range| in_memory(db, family, range));
             match entry {
                 RunEntry::Put { key, value } => batch.put_cf(family, key, value),
                 RunEntry::Delete { key } => batch.delete_cf(family, key),
                 RunEntry::DeleteRange { start, end } => batch.delete_range_cf(family, start, end),
             }
         }
-        Ok(batch)
+        Ok((batch, changes))
     }
 
     fn ingest(&self, beginning: &mut Chunk, rest: &mut dyn RunCursor) -> Result<()> {
         // Before files are made in a folder that may be gone.
         self.database.with("write to", |_| Ok(()))?;
-        let mut files = Files::new(self);
+        let (mut files, mut puts) = (Files::new(self), Bounds::default());
         for run in [beginning as &mut dyn RunCursor, rest] {
             while let Some(entry) = run.next()? {
+                if let RunEntry::Put { key, .. } = entry {
+                    puts.add(key);
+                }
                 files.add(entry)?;
             }
         }
@@ -135,9 +148,8 @@ impl Apply<'_> {
                 // The files are on the disk at once, and so must be what was written before them.
                 db.flush_wal(true)?;
             }
-            let _writing = self.emptied.writing();
             let paths = finished.paths.iter().map(|path| &path.0).collect();
-            db.ingest_external_file_cf_opts(&family, &options, paths)
+            self.emptied.put_between(&puts, || db.ingest_external_file_cf_opts(&family, &options, paths))
         })
     }
 }

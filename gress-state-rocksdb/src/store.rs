@@ -28,7 +28,7 @@ pub struct RocksDbStore {
 impl RocksDbStore {
     pub(crate) fn new(database: Arc<Database>, name: StateName, options: &Options, durability: Durability) -> Self {
         let (point_reads, writes) = (ReadOptions::default(), durability.write_options());
-        let emptied = database.emptied(name.as_str(), options);
+        let emptied = database.emptied(name.as_str());
         let file_bytes = options.target_file_size_base.0;
         RocksDbStore { database, name, file_bytes, point_reads, writes, durability, emptied }
     }
@@ -67,7 +67,7 @@ impl StateStore for RocksDbStore {
         self.database.with_family(self.name.as_str(), "scan store", |db, family| {
             match range.upper.is_some_and(|upper| range.lower >= upper) {
                 true => Ok(None),
-                false => self.emptied.scanning(db, family, || scan(db, family, range, limit, row)),
+                false => scan(db, family, &self.emptied, range, limit, row),
             }
         })
     }

@@ -97,7 +97,7 @@ pub fn range_of(entries: &[Entry]) -> (Vec<u8>, Vec<u8>) {
     (lower, upper)
 }
 
-/// The keys of these entries, with so many between them where nothing is that the store sees an emptied range.
+/// The keys of these entries, with so many between them where nothing is that the store looks for an emptied range.
 pub fn emptied_keys(entries: &[Entry]) -> Vec<Vec<u8>> {
     let between = |key: &Vec<u8>| {
         let key = key.clone();
@@ -114,5 +114,5 @@ pub fn emptied_keys(entries: &[Entry]) -> Vec<Vec<u8>> {
     keys
 }
 
-/// More deletes than a store leaves as they are.
-const DELETES: usize = 24_000;
+/// More deletes than after which a store looks how far they reach.
+const DELETES: usize = 2_000;

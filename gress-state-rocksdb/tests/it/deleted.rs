@@ -3,7 +3,7 @@
 use crate::{apply, factory, number, open, store};
 use gress_state::{
     KeyRange, StateBackend, StateStore,
-    testing::{Entry, Scratch},
+    testing::{Entry, Random, Scratch},
 };
 use std::{thread, time::Duration};
 
@@ -16,12 +16,17 @@ fn key(n: u32) -> [u8; 4] {
     n.to_be_bytes()
 }
 
-/// Three entries with many deleted ones between them.
+/// Three entries with many deleted ones between them, in an order in which none who deletes finds a place empty.
 fn fill(store: &dyn StateStore) {
     let all: Vec<u32> = (0..2 * MANY + 3).collect();
     all.chunks(SMALL).for_each(|keys| apply(store, keys.iter().map(|n| Entry::put(key(*n), "value"))));
-    let deleted: Vec<u32> = all.into_iter().filter(|n| n % (MANY + 1) != 0).collect();
-    deleted.chunks(SMALL).for_each(|keys| apply(store, keys.iter().map(|n| Entry::delete(key(*n)))));
+    let mut deleted: Vec<u32> = all.into_iter().filter(|n| n % (MANY + 1) != 0).collect();
+    let mut random = Random::new(7);
+    (1..deleted.len()).for_each(|n| deleted.swap(n, random.below(n + 1)));
+    for keys in deleted.chunks_mut(SMALL) {
+        keys.sort_unstable();
+        apply(store, keys.iter().map(|n| Entry::delete(key(*n))));
+    }
 }
 
 /// The keys that a scan gives, and the key to go on from.

@@ -45,8 +45,8 @@ enum Bug {
     FilesInPieces,
     /// An expiring value expires too early.
     ExpiresEarly,
-    /// What covers many deletes reaches over the next key, too.
-    CoversTooMuch,
+    /// What many deletes have emptied reaches over the next key, too.
+    EmptiedTooFar,
     /// A checkpoint has its name before it has all of its content.
     CheckpointTooSoon,
     /// What a crash has left behind is opened, although the engine says that it refuses that.
@@ -128,7 +128,7 @@ impl Store for PlantedStore {
                 let gone: Vec<Entry> = entries.iter().map(|(key, _)| (key.clone(), None)).collect();
                 self.store.write(How::Entries, &gone)
             }
-            (Bug::CoversTooMuch, How::Emptied) => {
+            (Bug::EmptiedTooFar, How::Emptied) => {
                 self.store.write(how, entries)?;
                 let next = (0..KEYS).map(key).find(|key| entries.iter().all(|(deleted, _)| deleted < key));
                 next.map_or(Ok(()), |next| self.store.write(How::Entries, &[(next, None)]))
@@ -271,8 +271,8 @@ fn a_value_that_expires_too_early_is_found() {
 }
 
 #[test]
-fn deletes_that_are_covered_too_far_are_found() {
-    assert!(broken(Bug::CoversTooMuch, Durability::WalSync).broken() > 0);
+fn a_place_that_is_emptied_too_far_is_found() {
+    assert!(broken(Bug::EmptiedTooFar, Durability::WalSync).broken() > 0);
 }
 
 #[test]
