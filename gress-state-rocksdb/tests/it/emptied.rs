@@ -247,39 +247,47 @@ fn a_scan_goes_on_from_the_key_that_it_gives_behind_what_was_deleted() {
     }
 }
 
-/// Threads that delete whole stretches, so that looks find them empty, by key, by batch and by range; threads that scan,
-/// and learn; and threads each of which puts keys of its own between, and must find each until it deletes it again.
+/// A thread that empties stretches, so that looks find them; one that scans, and learns; and two each of which puts keys of
+/// its own between, and must find each until it deletes it again.
 #[test]
 fn what_is_put_between_deletes_at_the_same_time_is_there_until_it_is_deleted() {
-    const ROUNDS: u32 = 400;
+    const ROUNDS: u32 = 60;
     const STRETCH: u32 = 600;
-    /// Of all keys, one in so many is a putting thread's.
+    /// Of all keys, one in so many is the emptying thread's.
     const EACH: u32 = 8;
+    /// Where the stretches end. Beyond, each putting thread has a place for ranges.
+    const RANGES: u32 = 4 * STRETCH * EACH;
     let (factory, scratch) = (factory(&[]), Scratch::new());
     let backend = open(&factory, &scratch);
     let (store, round, is_over) = (store(&*backend, "state"), AtomicU32::new(0), AtomicBool::default());
     let store = &*store;
     // Four stretches, which are used in turn: each has been emptied, and is emptied again.
     let base = |round: u32| round % 4 * STRETCH * EACH;
-    let found = |n: u32| scan_from(store, &key(n.saturating_sub(40)), Some(&key(n + 40))).contains(&n);
+    let is_found = |n: u32| scan_from(store, &key(n.saturating_sub(40)), Some(&key(n + 40))).contains(&n);
     thread::scope(|scope| {
         let putter = |own: u32| {
-            let (round, is_over, found) = (&round, &is_over, &found);
+            let (round, is_over, is_found) = (&round, &is_over, &is_found);
             move || {
                 let mut random = Random::new(own.into());
+                let mut below = move |end: u32| u32::try_from(random.below(end as usize)).expect("it is below `end`");
                 while !is_over.load(Ordering::Relaxed) {
-                    let at = base(round.load(Ordering::Relaxed));
-                    let n = at + EACH * u32::try_from(random.below(STRETCH as usize)).expect("it is small") + own;
-                    match random.below(3) {
+                    let n = match below(16) {
+                        0 => {
+                            let place = RANGES + 100 * own;
+                            put(store, place..place + 100);
+                            apply(store, [Entry::delete_range(key(place), key(place + 100))]);
+                            place + below(90)
+                        }
+                        _ => base(round.load(Ordering::Relaxed)) + EACH * below(STRETCH) + own,
+                    };
+                    match below(3) {
                         0 => put(store, [n, n + EACH]),
                         _ => put(store, [n]),
                     }
-                    for _ in 0..3 {
-                        assert!(found(n), "{n} was put, and nobody has deleted it");
-                    }
+                    assert!((0..3).all(|_| is_found(n)), "{n} was put, and nobody has deleted it");
                     assert!(scan(store).contains(&n), "{n} was put, and nobody has deleted it");
                     apply(store, [Entry::delete(key(n)), Entry::delete(key(n + EACH))]);
-                    assert!(!found(n), "{n} was deleted");
+                    assert!(!is_found(n), "{n} was deleted");
                 }
             }
         };
@@ -293,12 +301,10 @@ fn what_is_put_between_deletes_at_the_same_time_is_there_until_it_is_deleted() {
         for at in 0..ROUNDS {
             let mine = (0..STRETCH).map(|n| base(at) + EACH * n);
             put(store, mine.clone());
-            round.store(at + 1, Ordering::Relaxed);
-            match at % 3 {
+            round.store(at, Ordering::Relaxed);
+            match at % 2 {
                 0 => delete_one_by_one(store, mine),
-                1 => apply(store, mine.map(|n| Entry::delete(key(n)))),
-                // Between the keys of others.
-                _ => mine.for_each(|n| apply(store, [Entry::delete_range(key(n), key(n + 1))])),
+                _ => apply(store, mine.map(|n| Entry::delete(key(n)))),
             }
         }
         is_over.store(true, Ordering::Relaxed);
