@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn the_budget_stands_for_the_sizes_that_are_not_explicit() {
-        let settings = [("state.memory", "480MiB"), ("state.rocksdb.block_cache_size", "0")];
+        let settings = [("state.memory", "510MiB"), ("state.rocksdb.block_cache_size", "0")];
         let explicit = config(&settings);
         let parts = budget::divide(&explicit, 2).unwrap();
         let options = resolved_options(&explicit, &parts).unwrap().effective();
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_least_budget_opens_a_database_for_each_task() {
-        for (memory, tasks) in [("208KiB", 1), ("704KiB", 8)] {
+        for (memory, tasks) in [("240KiB", 1), ("960KiB", 8)] {
             let config = config(&[("state.memory", memory)]);
             let factory = factory(&config, &budget::divide(&config, tasks).unwrap()).unwrap();
             let folder = tempfile::tempdir().unwrap();

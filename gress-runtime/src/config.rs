@@ -193,10 +193,10 @@ impl Config {
     /// use gress_runtime::config::Config;
     ///
     /// # fn main() -> gress_runtime::Result<()> {
-    /// let config = Config::load(None, [], &[("state.backend", "memory".into()), ("state.memory", "8MiB".into())])?;
+    /// let config = Config::load(None, [], &[("state.backend", "memory".into()), ("state.memory", "14MiB".into())])?;
     /// let explanation = config.explain(4)?;
     /// let share = explanation.get("budget.table_of_each_task").and_then(|row| row.value.as_deref());
-    /// assert_eq!(share, Some("2MiB"));
+    /// assert_eq!(share, Some("3MiB"));
     /// println!("{explanation}");
     /// # Ok(())
     /// # }

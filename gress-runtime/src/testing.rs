@@ -228,6 +228,7 @@ impl<I: Data, O: Data> Running<I, O> {
             batch: config.batch.size,
             factory: backends::factory(config, &parts)?,
             budget_bytes: parts.table_share_bytes(),
+            run_bytes: parts.run_share_bytes(),
             work_directory: crate::job::work_directory(config).join(epoch.to_string()),
             storage: Some(storage.clone() as Arc<dyn CheckpointStorage>),
             executor: executor.clone() as Arc<dyn Executor>,

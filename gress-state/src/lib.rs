@@ -22,6 +22,7 @@ pub mod memory;
 pub mod run;
 mod store;
 mod table;
+mod task_budget;
 mod task_state;
 mod task_time;
 #[cfg(feature = "testing")]
@@ -39,6 +40,6 @@ pub use key::{Key, KeyMaker, Keyed, MapKey, StateKey, StateValue};
 pub use key_value::{KeyValueOptions, KeyValueState};
 pub use store::{EachRow, KeyRange, StateStore, prefix_end};
 pub use table::{MapKeyDescription, StateDescription, StateKind, StateTable, TableStats, TaskBackend};
-pub use task_state::TaskState;
+pub use task_state::{Spilled, TaskState};
 pub use ttl::Ttl;
 pub use wall_clock::{ManualWallClock, SystemWallClock, WallClock};

@@ -14,11 +14,13 @@
 mod aging;
 mod cold;
 mod dropped;
+mod evicted;
 mod heap;
 mod list;
 mod live;
 mod map;
 mod slot_key;
+mod slot_set;
 mod stats;
 mod timers;
 mod values;
@@ -27,6 +29,7 @@ mod windows;
 pub(crate) use cold::Cold;
 pub use cold::TaskBackend;
 use dropped::Dropped;
+pub(crate) use evicted::Evicted;
 pub(crate) use list::{ListCursor, ListTable, restamp_chunk, take_item};
 pub(crate) use map::{MapTable, Met, Place, Walk};
 pub use stats::TableStats;
@@ -117,12 +120,13 @@ pub trait StateTable {
     /// What the table holds and has done. Costs as much as [`StateTable::memory_bytes`].
     fn stats(&self) -> TableStats;
 
-    /// Evicts until the live values take at most `target` bytes. What the store lacks is written to it in one sorted
-    /// run; the run with what no checkpoint has yet is returned, to become part of the next one.
+    /// Evicts until the live values take at most `target` bytes, or entries of `slice_bytes` are encoded. What the store
+    /// lacks is written to it in sorted runs; the one with what no checkpoint has yet is returned, to become part of the
+    /// next one.
     ///
     /// # Errors
     /// A value that cannot be encoded, and the errors of the store.
-    fn evict(&mut self, target: usize) -> Result<Option<Vec<u8>>>;
+    fn evict(&mut self, target: usize, slice_bytes: usize) -> Result<Option<Vec<u8>>>;
 }
 
 /// What a manifest says of a state, so that tools can read it without the job.

@@ -10,6 +10,7 @@ use crate::{
         Cold, ListTable, MapTable, StateDescription, StateKind, StateTable, TableStats, TaskBackend, TimerTable,
         ValueTable, WindowTable,
     },
+    task_budget::{Due, TaskBudget},
     task_time::TaskTime,
     ttl::{Expiry, Restamp, TtlClock, TtlDescription},
 };
@@ -19,12 +20,22 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 /// Live entries of each state that [`TaskState::clean`] looks at.
 const CLEANED_ENTRIES: usize = 128;
 
+/// What a slice of spilling has come to.
+#[derive(Debug, Default)]
+pub struct Spilled {
+    /// Runs that belong to the next checkpoint, with the index of their state.
+    pub runs: Vec<(usize, Vec<u8>)>,
+    /// The budget is still exceeded, and another slice will help.
+    pub more: bool,
+}
+
 /// All state of one task. It stays on the task's thread.
 pub struct TaskState {
     operator: String,
     tables: Vec<Rc<RefCell<dyn StateTable>>>,
     backend: Rc<TaskBackend>,
-    budget_bytes: usize,
+    budget: TaskBudget,
+    is_sealed: bool,
     time: Rc<TaskTime>,
     problems: Vec<String>,
 }
@@ -33,7 +44,20 @@ impl TaskState {
     /// State of operator `operator` that may take `budget_bytes` of memory before it spills to `backend`.
     pub fn new(operator: &str, backend: Rc<TaskBackend>, budget_bytes: usize) -> Self {
         let (operator, time) = (operator.to_owned(), Rc::new(TaskTime::new()));
-        TaskState { operator, tables: Vec::new(), backend, budget_bytes, time, problems: Vec::new() }
+        let budget = TaskBudget { table_bytes: budget_bytes, run_bytes: usize::MAX };
+        TaskState { operator, tables: Vec::new(), backend, budget, is_sealed: false, time, problems: Vec::new() }
+    }
+
+    /// The state is going to be sealed: its budget counts what is dirty with the room that it will take encoded.
+    #[must_use]
+    pub fn with_seals(self) -> Self {
+        TaskState { is_sealed: true, ..self }
+    }
+
+    /// Runs may take `run_bytes` from the table to storage: it spills in slices, and no further while too many wait.
+    #[must_use]
+    pub fn with_run_bytes(self, run_bytes: usize) -> Self {
+        TaskState { budget: TaskBudget { run_bytes, ..self.budget }, ..self }
     }
 
     /// One value a key.
@@ -92,7 +116,11 @@ impl TaskState {
         if let Err(problem) = gress_core::state_name::check_name(name) {
             self.problems.push(format!("the state name {problem}"));
         }
-        Cold::new(StateName::new(&self.operator, name), self.backend.clone(), self.time.clone())
+        let mut cold = Cold::new(StateName::new(&self.operator, name), self.backend.clone(), self.time.clone());
+        if self.is_sealed {
+            cold.keep_room();
+        }
+        cold
     }
 
     fn add<T: StateTable + 'static>(&mut self, table: T) -> Rc<RefCell<T>> {
@@ -223,7 +251,7 @@ impl TaskState {
     /// A state that the operator does not have, and those of [`StateTable::restore`].
     pub fn restore(&mut self, name: &StateName, content: &mut dyn RunCursor) -> Result<()> {
         let used = self.memory_bytes();
-        let budget = match self.budget_bytes {
+        let budget = match self.budget.table_bytes {
             usize::MAX => usize::MAX,
             limit => limit.saturating_sub(used),
         };
@@ -239,7 +267,7 @@ impl TaskState {
 
     /// The limit of [`TaskState::memory_bytes`] above which it spills; `None` if there is none.
     pub fn budget_bytes(&self) -> Option<usize> {
-        (self.budget_bytes != usize::MAX).then_some(self.budget_bytes)
+        (self.budget.table_bytes != usize::MAX).then_some(self.budget.table_bytes)
     }
 
     /// What each state holds and has done, in the order of [`TaskState::describe`].
@@ -260,35 +288,41 @@ impl TaskState {
         self.tables.iter().map(|t| t.borrow().entries()).sum()
     }
 
-    /// Spills while the budget is exceeded: the largest state first, down to seven eighths. Called between batches.
-    /// Gives the runs that belong to the next checkpoint, with the index of their state.
+    /// Whether nothing may be added until a run is stored, while `storing` bytes of runs are on their way.
+    pub fn waits(&self, storing: usize) -> bool {
+        storing > self.budget.run_bytes / 2 && self.budget.due(self.memory_bytes(), storing) == Due::Wait
+    }
+
+    /// Spills a slice if the budget is exceeded: of the largest state first. Called between batches, while `storing` bytes
+    /// of runs are on their way to storage.
     ///
     /// # Errors
     /// A value that cannot be encoded, and the errors of the store.
-    pub fn spill(&mut self) -> Result<Vec<(usize, Vec<u8>)>> {
-        let mut runs = Vec::new();
-        if self.budget_bytes == usize::MAX {
-            return Ok(runs);
-        }
-        let mut total = self.memory_bytes();
-        if total <= self.budget_bytes {
-            return Ok(runs);
-        }
-        let target = self.budget_bytes - self.budget_bytes / 8;
+    pub fn spill(&mut self, storing: usize) -> Result<Spilled> {
+        let before = self.memory_bytes();
+        let Due::Spill { target, slice_bytes } = self.budget.due(before, storing) else {
+            return Ok(Spilled::default());
+        };
         let mut by_size: Vec<_> =
             (0..self.tables.len()).map(|at| (self.tables[at].borrow().memory_bytes(), at)).collect();
         by_size.sort_unstable_by(|a, b| b.cmp(a));
+        let (mut total, mut spilled) = (before, Spilled::default());
         for (bytes, at) in by_size {
             if total <= target {
                 break;
             }
             let mut table = self.tables[at].borrow_mut();
-            if let Some(run) = table.evict(bytes.saturating_sub(total - target))? {
-                runs.push((at, run));
+            if let Some(run) = table.evict(bytes.saturating_sub(total - target), slice_bytes)? {
+                spilled.runs.push((at, run));
             }
             total = total.saturating_sub(bytes) + table.memory_bytes();
+            if total < before {
+                break;
+            }
         }
-        Ok(runs)
+        let storing = spilled.runs.iter().fold(storing, |sum, (_, run)| sum + run.len());
+        spilled.more = total < before && self.budget.due(total, storing) != Due::Nothing;
+        Ok(spilled)
     }
 
     /// Ends the backend's background work.

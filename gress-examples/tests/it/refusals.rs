@@ -77,7 +77,8 @@ fn a_budget_that_is_too_small_for_all_keyed_tasks_is_refused_with_every_part() {
         "with 8 keyed tasks",
         "table of live values 128KiB (16KiB for each task)",
         "write buffers 512KiB (64KiB for each task)",
-        "valid is a `state.memory` of 740KiB and more",
+        "run writers 256KiB (32KiB for each task)",
+        "valid is a `state.memory` of 996KiB and more",
     ];
     refused_at_first(start, 1, &words);
 }

@@ -1,6 +1,6 @@
 //! The budget of a process whose state goes to RocksDB.
 
-use super::{Parts, RocksDbParts};
+use super::{Parts, RUN_WRITERS_WEIGHT, RocksDbParts, TABLE_WEIGHT};
 use crate::{
     backends,
     config::{Config, Contradiction, ROCKSDB},
@@ -23,9 +23,15 @@ const WRITE_BUFFERS_MIN: u64 = 2;
 /// usual 4 KiB for each of four files that a key may lie in.
 const BLOCK_CACHE_MIN: u64 = 64 << 10;
 
-/// Of 24: about half for the table, a third for the cache, and for spilling the rest. A spill takes an eighth of a table at
-/// a time, encoded, which is less than what it was in memory: writers get a twelfth of what the table gets.
-const WEIGHTS: [u64; 4] = [12, 8, 3, 1];
+/// Of run writers, for each task: eight of the smallest slices of spilling.
+const RUN_WRITERS_MIN: u64 = 32 << 10;
+
+/// Of 24: half for the table, for what reads the rest of the state somewhat less, and for spilling the rest. Slices of
+/// spilling are an eighth of the run writers' part: the larger they are, the fewer files RocksDB gets.
+const WEIGHTS: [u64; 4] = [TABLE_WEIGHT, 7, 3, RUN_WRITERS_WEIGHT];
+
+/// Where no budget is set, what run writers get of the table's size: as much as with one.
+const RUN_WRITERS_OF_TABLE: u64 = TABLE_WEIGHT / RUN_WRITERS_WEIGHT;
 
 /// One part of a budget.
 #[derive(Clone, Copy, Debug)]
@@ -79,11 +85,11 @@ fn without_budget(options: &RocksDbConfig, tasks: usize) -> Parts {
         limit => limit,
     };
     let quarter = block_cache.bytes().saturating_add(write_buffers) / 4;
-    Parts {
-        tasks,
-        table: Some(ByteSize(quarter.max(each(TABLE_SHARE_MIN, tasks)))),
-        rocksdb: Some(RocksDbParts { block_cache, write_buffers: ByteSize(write_buffers), run_writers: ByteSize(0) }),
-    }
+    let table = quarter.max(each(TABLE_SHARE_MIN, tasks));
+    let run_writers = ByteSize((table / RUN_WRITERS_OF_TABLE).max(each(RUN_WRITERS_MIN, tasks)));
+    let write_buffers = ByteSize(write_buffers);
+    let rocksdb = RocksDbParts { block_cache, write_buffers };
+    Parts { tasks, table: Some(ByteSize(table)), run_writers: Some(run_writers), rocksdb: Some(rocksdb) }
 }
 
 fn divide_budget(budget: u64, options: &RocksDbConfig, tasks: usize) -> Result<Parts, Contradiction> {
@@ -92,8 +98,8 @@ fn divide_budget(budget: u64, options: &RocksDbConfig, tasks: usize) -> Result<P
         return Err(too_small(&parts, tasks));
     };
     let [table, block_cache, write_buffers, run_writers] = shares.map(ByteSize);
-    let rocksdb = RocksDbParts { block_cache, write_buffers, run_writers };
-    Ok(Parts { tasks, table: Some(table), rocksdb: Some(rocksdb) })
+    let rocksdb = RocksDbParts { block_cache, write_buffers };
+    Ok(Parts { tasks, table: Some(table), run_writers: Some(run_writers), rocksdb: Some(rocksdb) })
 }
 
 /// In the order of [`WEIGHTS`].
@@ -119,7 +125,7 @@ fn parts(options: &RocksDbConfig, tasks: usize) -> [Part; 4] {
         part("the table of live values", table),
         part("the block cache", cache),
         part("write buffers", buffers),
-        part("run writers", (Size::AtLeast(0), Reason::Minimum)),
+        part("run writers", (Size::AtLeast(each(RUN_WRITERS_MIN, tasks)), Reason::EachTask(RUN_WRITERS_MIN))),
     ]
 }
 
@@ -254,8 +260,8 @@ mod tests {
     fn sizes(settings: &[(&str, &str)], tasks: usize) -> [u64; 4] {
         let parts = divide(&config(settings), tasks).expect("a budget that works");
         let rocksdb = parts.rocksdb.expect("a part for RocksDB");
-        let [table, cache] = [parts.table.expect("a limit"), rocksdb.block_cache];
-        [table, cache, rocksdb.write_buffers, rocksdb.run_writers].map(ByteSize::bytes)
+        let (table, writers) = parts.table.zip(parts.run_writers).expect("limits");
+        [table, rocksdb.block_cache, rocksdb.write_buffers, writers].map(ByteSize::bytes)
     }
 
     fn refusal(settings: &[(&str, &str)], tasks: usize) -> (Vec<String>, String) {
@@ -268,18 +274,22 @@ mod tests {
 
     #[test]
     fn without_a_budget_the_table_gets_a_quarter_of_what_rocksdb_has() {
-        assert_eq!(sizes(&[], 1), [80 * MIB, 128 * MIB, 192 * MIB, 0]);
-        assert_eq!(sizes(&[("state.rocksdb.preset", "low-latency")], 4), [256 * MIB, 512 * MIB, 512 * MIB, 0]);
+        assert_eq!(sizes(&[], 1), [80 * MIB, 128 * MIB, 192 * MIB, 80 * MIB / 6]);
+        assert_eq!(
+            sizes(&[("state.rocksdb.preset", "low-latency")], 4),
+            [256 * MIB, 512 * MIB, 512 * MIB, 256 * MIB / 6]
+        );
         let none = [("state.rocksdb.block_cache_size", "0"), ("state.rocksdb.db_write_buffer_size", "512KiB")];
-        assert_eq!(sizes(&none, 1), [128 * KIB, 0, 512 * KIB, 0]);
-        assert_eq!(sizes(&none, 8), [128 * KIB, 0, 512 * KIB, 0]);
+        assert_eq!(sizes(&none, 1), [128 * KIB, 0, 512 * KIB, 32 * KIB]);
+        assert_eq!(sizes(&none, 8), [128 * KIB, 0, 512 * KIB, 256 * KIB]);
         assert_eq!(sizes(&none[..1], 1)[0], 48 * MIB);
     }
 
     #[test]
     fn a_budget_is_halved_for_the_table_and_its_parts_are_exactly_all_of_it() {
-        assert_eq!(sizes(&[("state.memory", "480MiB")], 1), [240 * MIB, 160 * MIB, 60 * MIB, 20 * MIB]);
-        for (memory, tasks) in [("512MB", 3), ("1000003", 2), ("800KiB", 8), ("1MiB", 8), ("18446744073709551615", 1)] {
+        assert_eq!(sizes(&[("state.memory", "480MiB")], 1), [240 * MIB, 140 * MIB, 60 * MIB, 40 * MIB]);
+        for (memory, tasks) in [("512MB", 3), ("1000003", 2), ("1000KiB", 8), ("1MiB", 8), ("18446744073709551615", 1)]
+        {
             let whole = config(&[("state.memory", memory)]).state.memory.expect("set").bytes();
             let parts = sizes(&[("state.memory", memory)], tasks).map(u128::from);
             assert_eq!(parts.iter().sum::<u128>(), whole.into(), "{memory} over {tasks}");
@@ -294,13 +304,13 @@ mod tests {
 
     #[test]
     fn an_explicit_size_is_taken_off_and_the_rest_divided() {
-        let cache = ("state.rocksdb.block_cache_size", "120MiB");
+        let cache = ("state.rocksdb.block_cache_size", "90MiB");
         let memory = ("state.memory", "600MiB");
-        assert_eq!(sizes(&[memory, cache], 1), [360 * MIB, 120 * MIB, 90 * MIB, 30 * MIB]);
+        assert_eq!(sizes(&[memory, cache], 1), [360 * MIB, 90 * MIB, 90 * MIB, 60 * MIB]);
         let buffers = ("state.rocksdb.db_write_buffer_size", "60MiB");
         assert_eq!(sizes(&[memory, buffers], 1)[2], 60 * MIB);
         let [table, _, _, writers] = sizes(&[memory, cache, buffers], 1);
-        assert_eq!((table + writers, writers), (420 * MIB, 420 * MIB / 13));
+        assert_eq!((table + writers, writers), (450 * MIB, 450 * MIB * 2 / 14));
         assert_eq!(sizes(&[memory, ("state.rocksdb.block_cache_size", "0")], 1)[1], 0);
     }
 
@@ -313,28 +323,29 @@ mod tests {
 
     #[test]
     fn a_part_does_not_fall_below_its_minimum() {
-        let [table, cache, buffers, writers] = sizes(&[("state.memory", "800KiB")], 8);
+        let [table, cache, buffers, writers] = sizes(&[("state.memory", "1000KiB")], 8);
         assert_eq!(buffers, 512 * KIB);
-        assert!(table >= 128 * KIB && cache >= 64 * KIB && writers > 0, "{table} {cache} {writers}");
-        assert_eq!(sizes(&[("state.memory", "208KiB")], 1), [16 * KIB, 64 * KIB, 128 * KIB, 0]);
+        assert!(table >= 128 * KIB && cache >= 64 * KIB && writers >= 256 * KIB, "{table} {cache} {writers}");
+        assert_eq!(sizes(&[("state.memory", "240KiB")], 1), [16 * KIB, 64 * KIB, 128 * KIB, 32 * KIB]);
         let large_blocks = [("state.memory", "20MiB"), ("state.rocksdb.block_size", "16MiB")];
         assert_eq!(sizes(&large_blocks, 1)[1], 16 * MIB);
     }
 
     #[test]
     fn a_budget_below_the_sum_of_the_minimums_is_refused_with_every_part() {
-        let (keys, reason) = refusal(&[("state.memory", "207KiB")], 1);
+        let (keys, reason) = refusal(&[("state.memory", "239KiB")], 1);
         assert_eq!(keys, ["state.memory"]);
         assert_eq!(
             reason,
             "with one keyed task RocksDB needs at least the table of live values 16KiB (16KiB for each task), the block \
-             cache 64KiB, write buffers 128KiB: valid is a `state.memory` of 208KiB and more"
+             cache 64KiB, write buffers 128KiB, run writers 32KiB (32KiB for each task): valid is a `state.memory` of \
+             240KiB and more"
         );
         let (_, reason) = refusal(&[("state.memory", "512KiB")], 8);
         assert!(reason.contains("128KiB (16KiB for each task)"), "{reason}");
         assert!(reason.contains("write buffers 512KiB (64KiB for each task)"), "{reason}");
-        assert!(reason.ends_with("of 704KiB and more, or a lower `parallelism`"), "{reason}");
-        assert!(divide(&config(&[("state.memory", "704KiB")]), 8).is_ok());
+        assert!(reason.ends_with("of 960KiB and more, or a lower `parallelism`"), "{reason}");
+        assert!(divide(&config(&[("state.memory", "960KiB")]), 8).is_ok());
     }
 
     #[test]
@@ -343,8 +354,8 @@ mod tests {
         let (keys, reason) = refusal(&settings, 1);
         assert_eq!(keys, ["state.memory", "state.rocksdb.block_cache_size"]);
         assert!(reason.contains("the block cache 64MiB (`block_cache_size`)"), "{reason}");
-        assert!(reason.ends_with("of 65680KiB and more, or smaller explicit sizes"), "{reason}");
-        assert!(divide(&config(&[("state.memory", "65680KiB"), settings[1]]), 1).is_ok());
+        assert!(reason.ends_with("of 65712KiB and more, or smaller explicit sizes"), "{reason}");
+        assert!(divide(&config(&[("state.memory", "65712KiB"), settings[1]]), 1).is_ok());
         let (keys, _) = refusal(&[("state.memory", "32MiB"), ("state.rocksdb.write_buffer_size", "64MiB")], 1);
         assert_eq!(keys, ["state.memory", "state.rocksdb.write_buffer_size"]);
         let huge = [("state.memory", "1GiB"), ("state.rocksdb.block_cache_size", "18446744073709551615")];

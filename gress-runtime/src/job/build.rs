@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub factory: Arc<dyn BackendFactory>,
     /// Memory for live values of one keyed task.
     pub budget_bytes: usize,
+    /// What a task's runs may take until they are stored.
+    pub run_bytes: usize,
     pub work_directory: PathBuf,
     /// `None`: the job takes no checkpoints.
     pub storage: Option<Arc<dyn CheckpointStorage>>,
@@ -103,7 +105,8 @@ impl Build {
     pub(crate) fn state(&self, operator: &str) -> TaskState {
         let directory = self.shared.work_directory.join(format!("{}-{}", self.task.chain, self.task.subtask));
         let backend = TaskBackend::new(self.shared.factory.clone(), directory);
-        TaskState::new(operator, backend, self.shared.budget_bytes)
+        let state = TaskState::new(operator, backend, self.shared.budget_bytes).with_run_bytes(self.shared.run_bytes);
+        if self.shared.storage.is_some() { state.with_seals() } else { state }
     }
 
     pub(crate) fn sealing(&self) -> Sealing {

@@ -252,6 +252,7 @@ impl Prepared {
             batch: config.batch.size,
             factory,
             budget_bytes: parts.table_share_bytes(),
+            run_bytes: parts.run_share_bytes(),
             work_directory: work_directory.clone(),
             storage: self.checkpoints.as_ref().map(|(storage, _)| storage.clone()),
             executor: executor.clone(),

@@ -57,7 +57,7 @@ metrics_by_name! {
     TASK_EVENTS_OUT: Counter "gress_task_events_out_total", "Events that the task has sent on or given to sinks.";
     TASK_BUSY: Counter "gress_task_busy_milliseconds_total", "Time that the task has worked.";
     TASK_IDLE: Counter "gress_task_idle_milliseconds_total", "Time that the task has waited for input.";
-    TASK_BACKPRESSURED: Counter "gress_task_backpressured_milliseconds_total", "Time that the task has waited for room downstream.";
+    TASK_BACKPRESSURED: Counter "gress_task_backpressured_milliseconds_total", "Time that the task has waited for room downstream or in storage.";
     TASK_WATERMARK: Gauge "gress_task_watermark_timestamp_seconds", "The watermark of the task, since 1970.";
     TASK_WATERMARK_LAG: Gauge "gress_task_watermark_lag_seconds", "How far the watermark is behind the clock.";
     TASK_INPUT_PACKETS: Gauge "gress_task_input_packets", "Packets that wait in the input channels of the task.";

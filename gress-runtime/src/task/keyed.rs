@@ -193,6 +193,10 @@ pub(crate) struct KeyedTask {
     next_port: usize,
     /// A packet is being handled.
     working: bool,
+    /// The state exceeds its budget after a slice of spilling, and another one will help.
+    spilling: bool,
+    /// The state exceeds its budget, and runs that are being stored have the room that spilling needs.
+    storage_full: bool,
     /// The channels downstream were full.
     output_full: bool,
     shutdown: bool,
@@ -224,6 +228,8 @@ impl KeyedTask {
             mailbox,
             next_port: 0,
             working: false,
+            spilling: false,
+            storage_full: false,
             output_full: false,
             shutdown: false,
             times,
@@ -257,9 +263,15 @@ impl KeyedTask {
             if !self.sealing.enabled() {
                 state.nothing_is_replayed();
             }
-            let runs = state.spill()?;
-            self.sealing.spilled(runs);
+            self.spill()?;
         }
+        Ok(())
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        let spilled = self.body.state().spill(self.sealing.storing_bytes())?;
+        self.spilling = spilled.more;
+        self.sealing.spilled(spilled.runs);
         Ok(())
     }
 
@@ -317,13 +329,26 @@ impl Task for KeyedTask {
         if self.read_mailbox()? {
             return Ok(Step::Done);
         }
-        let encoded = self.sealing.encode(self.body.state())?;
+        self.storage_full = self.body.state().waits(self.sealing.storing_bytes());
+        // What is encoded takes memory, too, until it is stored.
+        let encoded = !self.storage_full && self.sealing.encode(self.body.state())?;
         self.output_full = !self.body.flush()?;
         if self.output_full {
             return Ok(if encoded { Step::Progress } else { Step::Full });
         }
         if self.shutdown && !self.sealing.busy() {
             return Ok(Step::Done);
+        }
+        if self.storage_full {
+            // First of all once there is room.
+            self.spilling = true;
+            return Ok(Step::Full);
+        }
+        if (self.spilling || encoded) && !self.working {
+            self.spill()?;
+            if self.spilling {
+                return Ok(Step::Progress);
+            }
         }
         if self.working {
             self.work()?;
@@ -336,7 +361,7 @@ impl Task for KeyedTask {
         watch.recv(&self.mailbox);
         if self.output_full {
             self.body.watch_outputs(watch);
-        } else {
+        } else if !self.storage_full {
             self.body.watch_inputs(&self.gate, watch);
         }
     }

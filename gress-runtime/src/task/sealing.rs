@@ -135,6 +135,8 @@ pub(crate) struct Sealing {
     submit: Option<Submit>,
     coordinator: Sender<ToCoordinator>,
     states: Vec<StateRuns>,
+    /// Memory of runs that are being stored.
+    storing_bytes: usize,
     next_ticket: u64,
     pending: Option<Pending>,
     /// What was written since the last acknowledgement and belongs to no run of a state.
@@ -153,13 +155,29 @@ impl Sealing {
         meter: SealMeter,
     ) -> Self {
         let (names, written) = (FileNames::new(epoch, &task), Written::default());
-        let states = Vec::new();
-        Sealing { task, index, names, submit, coordinator, states, next_ticket: 0, pending: None, written, meter }
+        Sealing {
+            task,
+            index,
+            names,
+            submit,
+            coordinator,
+            states: Vec::new(),
+            storing_bytes: 0,
+            next_ticket: 0,
+            pending: None,
+            written,
+            meter,
+        }
     }
 
     /// The time, by the job's clock.
     pub(crate) fn now(&self) -> Duration {
         self.meter.now()
+    }
+
+    /// Memory of all runs that are being stored. It falls by itself: what stores them waits for nothing that a task does.
+    pub(crate) fn storing_bytes(&self) -> usize {
+        self.storing_bytes
     }
 
     /// Of each state: memory of runs that are being stored, and number and bytes of the runs in the last checkpoint.
@@ -250,6 +268,7 @@ impl Sealing {
                 let (name, ticket) = (self.names.next_run(), pending.last_ticket);
                 if let Some(arriving) = self.states[at].arriving.iter_mut().find(|a| a.ticket == ticket) {
                     arriving.bytes = sealed.memory_bytes();
+                    self.storing_bytes += arriving.bytes;
                 }
                 store(submit, at, ticket, move |storage| RunRef::store(sealed, name, storage));
             }
@@ -268,6 +287,7 @@ impl Sealing {
         for (at, bytes) in runs {
             let (name, ticket) = (self.names.next_run(), self.next_ticket);
             self.next_ticket += 1;
+            self.storing_bytes += bytes.len();
             self.states[at].arriving.push_back(Arriving { ticket, bytes: bytes.len(), stored: None });
             store(submit, at, ticket, move |storage| RunRef::store_bytes(bytes, name, storage).map(Some));
         }
@@ -280,6 +300,7 @@ impl Sealing {
                 let run = run?;
                 let arriving = self.states[state].arriving.iter_mut().find(|a| a.ticket == ticket);
                 if let Some(arriving) = arriving {
+                    self.storing_bytes -= arriving.bytes;
                     arriving.stored = Some(run);
                 }
             }

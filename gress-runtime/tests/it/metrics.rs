@@ -3,5 +3,5 @@
 mod documented;
 mod endpoint;
 mod logs;
-mod scrape;
+pub(crate) mod scrape;
 mod values;

@@ -82,7 +82,7 @@ fn explain_shows_presets_and_what_memory_stands_for() {
     for (key, told) in [
         ("compression", "zstd preset large-state"),
         ("block_size", "8KiB job.yaml:5"),
-        ("block_cache_size", "160MiB derived from state.memory"),
+        ("block_cache_size", "140MiB derived from state.memory"),
         ("db_write_buffer_size", "60MiB derived from state.memory"),
     ] {
         let key = format!("state.rocksdb.{key}");

@@ -107,6 +107,13 @@ impl UnsortedRun {
         push_length(rest_len, &mut self.bytes);
     }
 
+    /// Makes room for so many more entries of about this memory each. Room that is not used takes no memory.
+    pub(crate) fn reserve(&mut self, entries: usize, entry_bytes: usize) {
+        self.entries.reserve_exact(entries);
+        let entry_bytes = entry_bytes.saturating_sub(size_of::<Place>());
+        self.bytes.reserve_exact(entries.saturating_mul(entry_bytes + entry_bytes / 16));
+    }
+
     /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -19,6 +19,9 @@ use std::{
     sync::Arc,
 };
 
+/// Memory of an encoded entry, as long as no seal has told: a key and a value of eight bytes and what stands beside them.
+const SEALED_ENTRY_BYTES: usize = 32;
+
 /// One task's database, opened on its directory when the first of its states spills.
 #[derive(Debug)]
 pub struct TaskBackend {
@@ -79,6 +82,10 @@ pub(crate) struct Cold {
     store: Option<Box<dyn StateStore>>,
     /// What the seal under way has encoded.
     pub sealed: UnsortedRun,
+    /// Memory of an entry of the seal before, about.
+    sealed_entry_bytes: usize,
+    /// Whether room is kept for what the next seal will encode.
+    keeps_room: bool,
     waiting: UnsortedRun,
     scratch: RefCell<Vec<u8>>,
     hits: Cell<u64>,
@@ -96,6 +103,8 @@ impl Cold {
             backend,
             store: None,
             sealed: UnsortedRun::default(),
+            sealed_entry_bytes: SEALED_ENTRY_BYTES,
+            keeps_room: false,
             waiting: UnsortedRun::default(),
             scratch: RefCell::default(),
             hits: Cell::new(0),
@@ -170,10 +179,31 @@ impl Cold {
         self.spill(waiting).map(drop)
     }
 
+    /// From now on memory counts with what the next seal will encode, so that a barrier never makes it exceed its budget:
+    /// evicted entries leave their slots behind, which the encoded ones could not take.
+    pub(crate) fn keep_room(&mut self) {
+        self.keeps_room = true;
+    }
+
+    /// What a dirty entry weighs beside its slot.
+    pub(crate) fn dirty_entry_bytes(&self) -> usize {
+        if self.keeps_room { self.sealed_entry_bytes } else { 0 }
+    }
+
+    /// Room that is kept for so many dirty entries.
+    pub(crate) fn to_be_sealed_bytes(&self, dirty_entries: usize) -> usize {
+        dirty_entries * self.dirty_entry_bytes()
+    }
+
     /// Checks that the seal before was taken: runs that were spilled since would hide what it holds, if it came later.
-    pub(crate) fn begin_seal(&self, all_encoded: bool) -> Result<()> {
+    /// About `entries` follow.
+    pub(crate) fn begin_seal(&mut self, all_encoded: bool, entries: usize) -> Result<()> {
         match all_encoded && self.sealed.is_empty() {
-            true => Ok(()),
+            true => {
+                // What grows step by step is copied at each, and then twice there.
+                self.sealed.reserve(entries, self.sealed_entry_bytes);
+                Ok(())
+            }
             false => {
                 Err(Error::refused(format!("state `{}` is still being sealed for the checkpoint before", self.name)))
             }
@@ -182,6 +212,9 @@ impl Cold {
 
     /// Takes what the seal has encoded.
     pub(crate) fn take_sealed(&mut self) -> UnsortedRun {
+        if !self.sealed.is_empty() {
+            self.sealed_entry_bytes = self.sealed.memory_bytes().div_ceil(self.sealed.len());
+        }
         std::mem::take(&mut self.sealed)
     }
 

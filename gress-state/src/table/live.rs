@@ -1,11 +1,12 @@
-//! Live entries: a hash index over a slab of slots. Slots do not move, so lists of dirty slots and the eviction hand
+//! Live entries: a hash index over a slab of slots. Slots do not move, so sets of dirty slots and the eviction hand
 //! stay valid while the index grows.
 
 use super::{
-    Cold, TableStats,
+    Cold, Evicted, TableStats,
     aging::{Aged, Aging, Verdict},
     heap::HeapEstimate,
     slot_key::SlotKey,
+    slot_set::SlotSet,
 };
 use crate::{
     key::{Key, StateValue},
@@ -26,10 +27,10 @@ pub(crate) struct Live<K, V> {
     vacant: Vec<u32>,
     /// Counts up at each seal. A slot is dirty if it was changed in this epoch, and pending if in an older one.
     epoch: u32,
-    /// Slots that became dirty in this epoch. A hint: a slot may have been freed or evicted since.
-    dirty: Vec<u32>,
+    /// Slots that became dirty in this epoch.
+    dirty: SlotSet,
     /// Slots that were dirty when the last seal began and may still be pending.
-    sealing: Vec<u32>,
+    sealing: SlotSet,
     hand: usize,
     heap: HeapEstimate,
     /// Key groups that ever held an entry: which ranges a dropped window deletes.
@@ -72,8 +73,8 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
             slots: Vec::new(),
             vacant: Vec::new(),
             epoch: 1,
-            dirty: Vec::new(),
-            sealing: Vec::new(),
+            dirty: SlotSet::default(),
+            sealing: SlotSet::default(),
             hand: 0,
             heap: HeapEstimate::default(),
             groups: 0,
@@ -337,10 +338,7 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
         {
             slot.changed_in = epoch;
             slot.stale = true;
-            self.dirty.push(at);
-            if self.dirty.len() > 2 * self.slots.len() + 64 {
-                self.thin_out_hints();
-            }
+            self.dirty.insert(at);
         }
     }
 
@@ -358,15 +356,6 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
         if let Some(aging) = &mut self.aging {
             aging.set(at, updated);
         }
-    }
-
-    /// Keeps one hint per dirty slot: slots that come and go leave many, and a job without checkpoints never seals.
-    #[cold]
-    fn thin_out_hints(&mut self) {
-        let Live { dirty, slots, epoch, .. } = self;
-        dirty.retain(|&at| slots[at as usize].as_ref().is_some_and(|slot| slot.changed_in == *epoch));
-        dirty.sort_unstable();
-        dirty.dedup();
     }
 
     /// Sets the value of `key` without reading what is there.
@@ -449,6 +438,8 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
             if let Some(aging) = &mut self.aging {
                 aging.set(at, NEVER);
             }
+            self.dirty.remove(at);
+            self.sealing.remove(at);
             self.vacant.push(at);
         }
     }
@@ -456,7 +447,8 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
     pub(crate) fn begin_seal(&mut self) {
         debug_assert!(self.sealing.is_empty(), "the seal before has ended");
         self.epoch += 1;
-        self.sealing = std::mem::take(&mut self.dirty);
+        // The set that is empty now takes what becomes dirty from here on: neither is ever allocated anew.
+        std::mem::swap(&mut self.sealing, &mut self.dirty);
         if let Some(aging) = &mut self.aging {
             aging.begin_seal();
         }
@@ -465,10 +457,11 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
     /// Encodes up to `max` pending entries and returns how many of `max` are left over; 0 if there may be more to do.
     pub(crate) fn seal_slice(&mut self, mut max: usize, cold: &mut Cold) -> Result<usize> {
         while max > 0 {
-            let Some(&at) = self.sealing.last() else { return Ok(max) };
+            let Some(at) = self.sealing.first() else { return Ok(max) };
             // An entry that cannot be encoded stays pending, so that no later seal misses it.
             self.encode_pending(at, cold)?;
-            self.sealing.pop();
+            // Without effect where it was encoded just now.
+            self.sealing.remove(at);
             self.free_if_moot(at);
             max -= 1;
         }
@@ -494,6 +487,7 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
         }
         slot.changed_in = 0;
         slot.in_checkpoint = slot.value.is_some() && !over;
+        self.sealing.remove(at);
         Ok(())
     }
 
@@ -505,20 +499,17 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
         }
     }
 
-    /// Evicts entries that were not used recently until at most `target` bytes are left. `unsealed` gets what no
-    /// checkpoint has yet, `sealed` what only the store lacks.
+    /// Evicts entries that were not used recently into `evicted`, until that is full or at most `target` bytes are left.
     ///
     /// It stops at an entry that cannot be encoded. What went before is evicted: the error is that of the next call,
     /// which has nothing to lose.
-    pub(crate) fn evict(
-        &mut self,
-        target: usize,
-        unsealed: &mut UnsortedRun,
-        sealed: &mut UnsortedRun,
-        cold: &mut Cold,
-    ) -> Result<()> {
+    pub(crate) fn evict(&mut self, target: usize, evicted: &mut Evicted, cold: &mut Cold) -> Result<()> {
         let mut passed = 0;
-        while self.memory_bytes() > target && self.entries() > 0 && passed <= 2 * self.slots.len() {
+        while self.weight(evicted) > target
+            && self.entries() > 0
+            && !evicted.is_full()
+            && passed <= 2 * self.slots.len()
+        {
             let at = self.hand % self.slots.len();
             self.hand = at + 1;
             passed += 1;
@@ -530,31 +521,30 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
             if companions.iter().any(|&at| self.slots[at as usize].as_ref().is_some_and(|slot| slot.recent.get())) {
                 continue;
             }
-            let mut evicted = self.evict_slot(at as u32, unsealed, sealed, cold);
+            let mut outcome = self.evict_slot(at as u32, evicted, cold);
             for other in companions {
-                evicted = evicted.and_then(|()| self.evict_slot(other, unsealed, sealed, cold));
+                outcome = outcome.and_then(|()| self.evict_slot(other, evicted, cold));
             }
-            if let Err(error) = evicted {
+            if let Err(error) = outcome {
                 self.hand = at;
-                return if unsealed.is_empty() && sealed.is_empty() { Err(error) } else { Ok(()) };
+                return if evicted.is_empty() { Err(error) } else { Ok(()) };
             }
         }
         Ok(())
     }
 
-    fn evict_slot(
-        &mut self,
-        at: u32,
-        unsealed: &mut UnsortedRun,
-        sealed: &mut UnsortedRun,
-        cold: &mut Cold,
-    ) -> Result<()> {
+    /// What counts against the target of an eviction.
+    pub(crate) fn weight(&self, evicted: &Evicted) -> usize {
+        evicted.weight(self.memory_bytes(), self.dirty_entries())
+    }
+
+    fn evict_slot(&mut self, at: u32, evicted: &mut Evicted, cold: &mut Cold) -> Result<()> {
         self.encode_pending(at, cold)?;
         let Some(slot) = &self.slots[at as usize] else { return Ok(()) };
         if slot.value.is_some() {
             slot.key.evicted();
         }
-        let into = if slot.changed_in != 0 { unsealed } else { sealed };
+        let into = if slot.changed_in != 0 { &mut evicted.unsealed } else { &mut evicted.sealed };
         let behind = slot.in_store || (slot.in_checkpoint && slot.changed_in != 0);
         if self.aging.as_ref().is_some_and(|aging| aging.is_unreachable(at)) && slot.value.is_some() {
             // What stands behind it, if anything, is as old or hidden by the delete.

@@ -479,8 +479,8 @@ impl<K: StateKey, E: MapKey, V: StateValue> StateTable for MapTable<K, E, V> {
         stats
     }
 
-    fn evict(&mut self, target: usize) -> Result<Option<Vec<u8>>> {
-        let run = self.values.evict_live(target.saturating_sub(self.head_bytes.get()))?;
+    fn evict(&mut self, target: usize, slice_bytes: usize) -> Result<Option<Vec<u8>>> {
+        let run = self.values.evict_live(target.saturating_sub(self.head_bytes.get()), slice_bytes)?;
         self.uncleared();
         Ok(run)
     }

@@ -81,7 +81,7 @@ impl<K: StateKey> StateTable for TimerTable<K> {
     }
 
     fn begin_seal(&mut self) -> Result<()> {
-        self.cold.begin_seal(self.sealing.is_empty())?;
+        self.cold.begin_seal(self.sealing.is_empty(), self.changes.len())?;
         self.sealing = std::mem::take(&mut self.changes);
         Ok(())
     }
@@ -138,7 +138,7 @@ impl<K: StateKey> StateTable for TimerTable<K> {
         }
     }
 
-    fn evict(&mut self, _: usize) -> Result<Option<Vec<u8>>> {
+    fn evict(&mut self, _: usize, _: usize) -> Result<Option<Vec<u8>>> {
         Ok(None)
     }
 }

@@ -1,7 +1,7 @@
 //! The table of a state with one value a key, and the part that tables of collections have in common with it.
 
 use super::{
-    Cold, Dropped, StateDescription, StateTable, TableStats,
+    Cold, Dropped, Evicted, StateDescription, StateTable, TableStats,
     aging::{Aged, Verdict},
     live::{Live, Origin},
     slot_key::{SlotKey, StoredKey},
@@ -274,7 +274,7 @@ impl<K: SlotKey, V: StateValue> ValueTable<K, V> {
     }
 
     pub(super) fn begin_seal_of_live(&mut self) -> Result<()> {
-        self.cold.begin_seal(self.live.sealed())?;
+        self.cold.begin_seal(self.live.sealed(), self.live.dirty_entries())?;
         self.catch_up()?;
         self.live.begin_seal();
         let spilled = self.cold.spilled();
@@ -288,7 +288,8 @@ impl<K: SlotKey, V: StateValue> ValueTable<K, V> {
     }
 
     pub(super) fn all_memory_bytes(&self) -> usize {
-        self.live.memory_bytes() + self.dropped.memory_bytes() + self.cold.sealed.memory_bytes()
+        let live = self.live.memory_bytes() + self.cold.to_be_sealed_bytes(self.live.dirty_entries());
+        live + self.dropped.memory_bytes() + self.cold.sealed.memory_bytes()
     }
 
     pub(super) fn table_stats(&self) -> TableStats {
@@ -298,13 +299,13 @@ impl<K: SlotKey, V: StateValue> ValueTable<K, V> {
         stats
     }
 
-    pub(super) fn evict_live(&mut self, target: usize) -> Result<Option<Vec<u8>>> {
+    pub(super) fn evict_live(&mut self, target: usize, slice_bytes: usize) -> Result<Option<Vec<u8>>> {
         self.catch_up()?;
-        let (mut unsealed, mut sealed) = (UnsortedRun::default(), UnsortedRun::default());
-        self.live.evict(target, &mut unsealed, &mut sealed, &mut self.cold)?;
-        self.dropped.spill(&mut unsealed, &mut sealed);
-        self.cold.spill(sealed)?;
-        self.cold.spill(unsealed)
+        let target = target.saturating_sub(self.dropped.memory_bytes() + self.cold.sealed.memory_bytes());
+        let mut evicted = Evicted::new(slice_bytes, self.cold.dirty_entry_bytes());
+        self.live.evict(target, &mut evicted, &mut self.cold)?;
+        self.dropped.spill(&mut evicted.unsealed, &mut evicted.sealed);
+        evicted.spill(&mut self.cold)
     }
 }
 
@@ -373,8 +374,8 @@ impl<K: StoredKey, V: StateValue> StateTable for ValueTable<K, V> {
         self.table_stats()
     }
 
-    fn evict(&mut self, target: usize) -> Result<Option<Vec<u8>>> {
-        self.evict_live(target)
+    fn evict(&mut self, target: usize, slice_bytes: usize) -> Result<Option<Vec<u8>>> {
+        self.evict_live(target, slice_bytes)
     }
 }
 

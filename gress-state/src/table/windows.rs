@@ -1,7 +1,7 @@
 //! The table of windowed state: one hash table per window, so that a window that has fired is dropped as a whole.
 
 use super::{
-    Cold, StateDescription, StateKind, StateTable, TableStats,
+    Cold, Evicted, StateDescription, StateKind, StateTable, TableStats,
     live::{Entries, Live, Origin},
     values::put,
 };
@@ -178,7 +178,8 @@ impl<K: StateKey, V: StateValue> StateTable for WindowTable<K, V> {
     }
 
     fn begin_seal(&mut self) -> Result<()> {
-        self.cold.begin_seal(self.live.values().all(Live::sealed))?;
+        let dirty = self.live.values().map(Live::dirty_entries).sum();
+        self.cold.begin_seal(self.live.values().all(Live::sealed), dirty)?;
         take_dropped(&mut self.dropped, &mut self.cold.sealed);
         (self.fired, self.reopened) = (None, false);
         self.live.values_mut().for_each(Live::begin_seal);
@@ -220,7 +221,8 @@ impl<K: StateKey, V: StateValue> StateTable for WindowTable<K, V> {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.live.values().map(Live::memory_bytes).sum::<usize>() + self.cold.sealed.memory_bytes()
+        let live = |live: &Live<K, V>| live.memory_bytes() + self.cold.to_be_sealed_bytes(live.dirty_entries());
+        self.live.values().map(live).sum::<usize>() + self.cold.sealed.memory_bytes()
     }
 
     fn entries(&self) -> usize {
@@ -234,25 +236,25 @@ impl<K: StateKey, V: StateValue> StateTable for WindowTable<K, V> {
     }
 
     /// Evicts from the windows that fire last first.
-    fn evict(&mut self, target: usize) -> Result<Option<Vec<u8>>> {
-        let (mut unsealed, mut sealed) = (UnsortedRun::default(), UnsortedRun::default());
+    fn evict(&mut self, target: usize, slice_bytes: usize) -> Result<Option<Vec<u8>>> {
+        let mut evicted = Evicted::new(slice_bytes, self.cold.dirty_entry_bytes());
         if self.reopened || self.dropped.len() > DROPPED_RANGES {
             // The run that is sealed next would hide what this one has of a window that was opened again.
-            take_dropped(&mut self.dropped, &mut unsealed);
+            take_dropped(&mut self.dropped, &mut evicted.unsealed);
             (self.fired, self.reopened) = (None, false);
         }
-        let mut total: usize = self.live.values().map(Live::memory_bytes).sum();
+        let target = target.saturating_sub(self.cold.sealed.memory_bytes());
+        let mut total: usize = self.live.values().map(|live| live.weight(&evicted)).sum();
         for live in self.live.values_mut().rev() {
-            if total <= target {
+            if total <= target || evicted.is_full() {
                 break;
             }
-            let before = live.memory_bytes();
+            let before = live.weight(&evicted);
             let keep = before.saturating_sub(total - target);
-            live.evict(keep, &mut unsealed, &mut sealed, &mut self.cold)?;
-            total = total - before + live.memory_bytes();
+            live.evict(keep, &mut evicted, &mut self.cold)?;
+            total = total - before + live.weight(&evicted);
         }
-        self.cold.spill(sealed)?;
-        self.cold.spill(unsealed)
+        evicted.spill(&mut self.cold)
     }
 }
 

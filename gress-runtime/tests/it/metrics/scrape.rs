@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// One answer of `/metrics`.
 #[derive(Debug, Default)]
-pub(super) struct Scrape {
+pub(crate) struct Scrape {
     /// Name to type.
     pub types: BTreeMap<String, String>,
     samples: Vec<Sample>,
@@ -20,13 +20,13 @@ struct Sample {
 
 impl Scrape {
     /// Runs `job` with a recorder of its own on this thread, and gives what it has published.
-    pub(super) fn of<T>(job: impl FnOnce() -> T) -> (T, Scrape) {
+    pub(crate) fn of<T>(job: impl FnOnce() -> T) -> (T, Scrape) {
         let recorder = PrometheusBuilder::new().set_buckets(&[0.001, 1.0]).unwrap().build_recorder();
         let outcome = metrics::with_local_recorder(&recorder, job);
         (outcome, Scrape::parse(&recorder.handle().render()))
     }
 
-    pub(super) fn parse(text: &str) -> Scrape {
+    pub(crate) fn parse(text: &str) -> Scrape {
         let mut scrape = Scrape::default();
         for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with("# HELP ")) {
             if let Some(declared) = line.strip_prefix("# TYPE ") {
@@ -45,7 +45,7 @@ impl Scrape {
     }
 
     /// The values of all series of this name that have these labels, among others.
-    pub(super) fn values(&self, name: &str, labels: &[(&str, &str)]) -> Vec<f64> {
+    pub(crate) fn values(&self, name: &str, labels: &[(&str, &str)]) -> Vec<f64> {
         let fits = |sample: &&Sample| {
             let has = |(key, value): &(&str, &str)| sample.labels.get(*key).is_some_and(|found| found == value);
             sample.name == name && labels.iter().all(has)
@@ -54,7 +54,7 @@ impl Scrape {
     }
 
     /// Their sum; there is at least one.
-    pub(super) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let values = self.values(name, labels);
         assert!(!values.is_empty(), "there is no `{name}` with {labels:?}");
         values.iter().sum()

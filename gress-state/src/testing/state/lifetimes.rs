@@ -277,7 +277,7 @@ pub fn what_has_expired_is_not_written_and_what_was_written_is_deleted(factory: 
         state.set(&key(1_u32), 1)?;
         at(task, 100);
         assert_eq!(
-            (task.state.spill()?.len(), spy.opened(), task.state.entries()),
+            (task.state.spill(0)?.runs.len(), spy.opened(), task.state.entries()),
             (0, false, 0),
             "it goes by eviction"
         );

@@ -85,11 +85,20 @@ impl Task {
     /// Cleans, and spills what exceeds the budget; gives how many runs that added to the next checkpoint.
     pub fn spill(&mut self) -> Result<usize> {
         self.state.clean()?;
-        let spilled = self.state.spill()?;
-        let runs = self.runs();
-        let count = spilled.len();
-        spilled.into_iter().for_each(|(at, bytes)| runs[at].push(Some(bytes)));
-        Ok(count)
+        let mut count = 0;
+        loop {
+            let spilled = match self.state.spill(0) {
+                // What went before is spilled: the error is that of the next call, which has nothing to lose.
+                Err(_) if count > 0 => return Ok(count),
+                spilled => spilled?,
+            };
+            let runs = self.runs();
+            count += spilled.runs.len();
+            spilled.runs.into_iter().for_each(|(at, bytes)| runs[at].push(Some(bytes)));
+            if !spilled.more {
+                return Ok(count);
+            }
+        }
     }
 
     /// A barrier.
