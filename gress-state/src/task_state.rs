@@ -117,6 +117,7 @@ impl TaskState {
             self.problems.push(format!("the state name {problem}"));
         }
         let mut cold = Cold::new(StateName::new(&self.operator, name), self.backend.clone(), self.time.clone());
+        cold.table_bytes = self.budget_bytes();
         if self.is_sealed {
             cold.keep_room();
         }

@@ -78,6 +78,8 @@ pub(crate) struct Cold {
     pub expiry: Option<Arc<Expiry>>,
     /// What time it is, for states whose entries expire.
     pub time: Rc<TaskTime>,
+    /// What the tables of the task may take, if that is limited.
+    pub table_bytes: Option<usize>,
     backend: Rc<TaskBackend>,
     store: Option<Box<dyn StateStore>>,
     /// What the seal under way has encoded.
@@ -100,6 +102,7 @@ impl Cold {
             name,
             expiry: None,
             time,
+            table_bytes: None,
             backend,
             store: None,
             sealed: UnsortedRun::default(),

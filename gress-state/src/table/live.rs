@@ -19,11 +19,16 @@ use gress_core::{Error, KeyGroup, Result, StateName, codec};
 use hashbrown::HashTable;
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
+/// A table up to this size grows by doubling.
+const FEW_SLOTS: usize = 1 << 12;
+
 /// Live entries of one state and window.
 pub(crate) struct Live<K, V> {
     window: WindowPart,
     index: HashTable<u32>,
     slots: Vec<Option<Slot<K, V>>>,
+    /// What the table will take at most, where that is known.
+    limit_bytes: Option<usize>,
     vacant: Vec<u32>,
     /// Counts up at each seal. A slot is dirty if it was changed in this epoch, and pending if in an older one.
     epoch: u32,
@@ -71,6 +76,7 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
             window,
             index: HashTable::new(),
             slots: Vec::new(),
+            limit_bytes: None,
             vacant: Vec::new(),
             epoch: 1,
             dirty: SlotSet::default(),
@@ -290,12 +296,35 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
         slot.key.placed(at);
         match self.slots.get_mut(at as usize) {
             Some(vacant) => *vacant = Some(slot),
-            None => self.slots.push(Some(slot)),
+            None => {
+                if self.slots.len() == self.slots.capacity() {
+                    self.make_room();
+                }
+                self.slots.push(Some(slot));
+            }
         }
         let slots = &self.slots;
         let hash_of = |&other: &u32| slots[other as usize].as_ref().map_or(0, |slot| K::spread(slot.hash));
         self.index.insert_unique(K::spread(hash), at, hash_of);
         at
+    }
+
+    /// From now on the table has room for what it may take at most, once it is no longer small.
+    pub(crate) fn limit(&mut self, bytes: usize) {
+        self.limit_bytes = Some(bytes);
+    }
+
+    /// Room for all slots at once takes no memory before they are filled. Doubled step by step, they would be copied each
+    /// time, and allocators keep what they were copied from.
+    #[cold]
+    fn make_room(&mut self) {
+        if self.slots.len() >= FEW_SLOTS
+            && let Some(bytes) = self.limit_bytes
+        {
+            let slots = bytes / size_of::<Option<Slot<K, V>>>();
+            // What cannot be had at once is had step by step.
+            let _ = self.slots.try_reserve_exact(slots.saturating_sub(self.slots.len()));
+        }
     }
 
     /// The last update of slot `at`; meaningless where nothing expires.

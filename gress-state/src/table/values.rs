@@ -53,7 +53,10 @@ pub(crate) enum Found<V> {
 
 impl<K: SlotKey, V: StateValue> ValueTable<K, V> {
     pub(crate) fn new(cold: Cold, description: StateDescription) -> Self {
-        let (live, put_off) = (Live::new(WindowPart::None), RefCell::default());
+        let (mut live, put_off) = (Live::new(WindowPart::None), RefCell::default());
+        if let Some(bytes) = cold.table_bytes {
+            live.limit(bytes);
+        }
         ValueTable { live, cold, dropped: Dropped::default(), description, put_off, problem: None }
     }
 
