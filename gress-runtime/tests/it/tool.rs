@@ -56,7 +56,7 @@ fn explain_tells_file_environment_flag_and_default_apart() {
 
 #[test]
 fn explain_divides_memory_over_all_keyed_steps() {
-    let folder = folder("state: {backend: memory, memory: 12MiB}\nparallelism: 2\n");
+    let folder = folder("state: {backend: memory, memory: 14MiB}\nparallelism: 2\n");
     let share = "budget.table_of_each_task";
     assert_eq!(row(&explained(&folder, &[], &[]), share), format!("{share} 6MiB derived from budget.table"));
     let table = explained(&folder, &["--keyed-steps", "3"], &[]);
