@@ -253,3 +253,26 @@ fn a_deleted_range_is_known_but_for_what_its_batch_puts_after_it_and_where_it_wa
     store.emptied.write(&changes, || store.db.put_cf(store.family(), key(7), "value")).unwrap();
     assert!(store.knows(6) && !store.knows(7) && store.knows(8) && !store.knows(MANY));
 }
+
+#[test]
+fn what_is_known_to_a_scan_is_empty_in_its_snapshot() {
+    let store = Store::new();
+    store.put(7);
+    thread::scope(|scope| {
+        let (begin, begun) = channel();
+        let ((store, mut known), (end, ended)) = ((&store, store.emptied.known.write().unwrap()), channel());
+        scope.spawn(move || {
+            begin.send(()).expect("somebody waits");
+            let moment = store.emptied.moment(&store.db);
+            let is_there = moment.snapshot.get_cf(store.family(), key(7)).unwrap().is_some();
+            assert!(!is_there || !moment.known.contains(&key(7)));
+            end.send(()).expect("somebody waits");
+        });
+        begun.recv().expect("the scan begins");
+        assert!(!comes(&ended), "what is known is about to change");
+        store.db.delete_cf(store.family(), key(7)).unwrap();
+        Arc::make_mut(&mut known).add(KeyRange { lower: &key(0), upper: Some(&key(9)) }, 1_000);
+        drop(known);
+        assert!(ended.recv_timeout(Duration::from_secs(60)).is_ok());
+    });
+}
