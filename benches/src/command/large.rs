@@ -52,6 +52,9 @@ impl Large {
         report.setting("budget", budget);
         report.setting("state", ByteSize(self.times * budget.0));
         report.setting("seed", shared.seed);
+        // The allocator would ask for them, and take up to three times the memory that the state does: see docs/tuning.md.
+        rustix::thread::disable_transparent_huge_pages(true).map_err(std::io::Error::from)?;
+        report.setting("huge pages", "off");
         let peak = match self.job {
             true => self.count_in_job(budget, &mut report)?,
             false => self.read_and_write(budget, shared, &mut report)?,
