@@ -54,7 +54,7 @@ impl Job {
     /// A start on this backend, with so little memory that the aircraft do not fit into the table of live values.
     pub(crate) fn on(&self, backend: &str) -> Start {
         // RocksDB takes no smaller write buffers than this makes them.
-        let memory = if backend == "rocksdb" { "800KiB" } else { "300KiB" };
+        let memory = if backend == "rocksdb" { "1MiB" } else { "300KiB" };
         self.plain().with("--backend", backend).variable("GRESS__STATE__MEMORY", memory)
     }
 
