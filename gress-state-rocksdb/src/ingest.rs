@@ -14,7 +14,7 @@
 use crate::{
     chunk::{Chunk, is_large},
     database::{Database, Db},
-    emptied::{Bounds, Changes, Emptied, in_memory},
+    emptied::{Bounds, Changes, Emptied, covered},
     error::{wrap, wrap_in_store},
 };
 use gress_core::{Error, Result};
@@ -88,7 +88,7 @@ impl Apply<'_> {
             }
             RunEntry::DeleteRange { start, end } if start < end => {
                 let mut changes = self.emptied.changes();
-                changes.add(&entry, |range| in_memory(db, family, range));
+                changes.add(&entry, |start, end| covered(db, family, start, end));
                 self.emptied.write(&changes, || db.delete_range_cf_opt(family, start, end, self.writes))?;
                 self.emptied.settle(db, family, &changes);
                 Ok(())
@@ -111,7 +111,7 @@ impl Apply<'_> {
             if is_empty(&entry) {
                 continue;
             }
-            changes.add(&entry, |range| in_memory(db, family, range));
+            changes.add(&entry, |start, end| covered(db, family, start, end));
             match entry {
                 RunEntry::Put { key, value } => batch.put_cf(family, key, value),
                 RunEntry::Delete { key } => batch.delete_cf(family, key),

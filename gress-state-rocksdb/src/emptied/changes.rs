@@ -31,7 +31,7 @@ impl Changes {
 
     /// The next entry of the batch. What a range delete will cover is asked for where there is one.
     #[inline]
-    pub(crate) fn add(&mut self, entry: &RunEntry<'_>, covered: impl FnOnce(KeyRange<'_>) -> u64) {
+    pub(crate) fn add(&mut self, entry: &RunEntry<'_>, covered: impl FnOnce(&[u8], &[u8]) -> u64) {
         match *entry {
             RunEntry::Put { key, .. } => {
                 self.has_puts = true;
@@ -42,7 +42,7 @@ impl Changes {
             }
             RunEntry::Delete { key } => self.deleted.add(key),
             RunEntry::DeleteRange { start, end } => {
-                let covered = covered(KeyRange { lower: start, upper: Some(end) });
+                let covered = covered(start, end);
                 if !self.deleted.add_range(start, end, covered) {
                     // A put that comes after it is not deleted.
                     (self.has_ranges, self.keeps) = (true, true);

@@ -48,7 +48,7 @@ impl Store {
     /// Looks at all keys below [`MANY`].
     fn look(&self) {
         let mut changes = self.emptied.changes();
-        (0..MANY).for_each(|n| changes.add(&RunEntry::Delete { key: &key(n) }, |_| 0));
+        (0..MANY).for_each(|n| changes.add(&RunEntry::Delete { key: &key(n) }, |_, _| 0));
         self.emptied.settle(&self.db, self.family(), &changes);
     }
 
@@ -111,7 +111,7 @@ fn a_look_after_a_look_begins_where_that_one_has_ended() {
         let mut changes = store.emptied.changes();
         for n in from..to {
             store.db.delete_cf(store.family(), key(n)).unwrap();
-            changes.add(&RunEntry::Delete { key: &key(n) }, |_| 0);
+            changes.add(&RunEntry::Delete { key: &key(n) }, |_, _| 0);
         }
         let before = skipped();
         store.emptied.settle(&store.db, store.family(), &changes);
@@ -134,7 +134,7 @@ fn a_key_is_no_longer_known_to_be_empty_before_it_is_put() {
     };
     store.emptied.put(&key(7), write).unwrap();
     let mut changes = store.emptied.changes();
-    changes.add(&RunEntry::Put { key: &key(9), value: b"value" }, |_| 0);
+    changes.add(&RunEntry::Put { key: &key(9), value: b"value" }, |_, _| 0);
     let write = || {
         assert!(!store.emptied.moment(&store.db).known.contains(&key(9)));
         store.db.put_cf(store.family(), key(9), "value")
@@ -165,7 +165,7 @@ fn a_look_waits_for_a_put_that_is_on_its_way() {
     let one: Put<'_> = &|store, before| store.emptied.put(&key(7), || visible(store, before)).unwrap();
     let batch: Put<'_> = &|store, before| {
         let mut changes = store.emptied.changes();
-        changes.add(&RunEntry::Put { key: &key(7), value: b"value" }, |_| 0);
+        changes.add(&RunEntry::Put { key: &key(7), value: b"value" }, |_, _| 0);
         store.emptied.write(&changes, || visible(store, before)).unwrap();
     };
     let files: Put<'_> = &|store, before| store.emptied.put_between(&bounds(), || visible(store, before)).unwrap();
@@ -216,8 +216,8 @@ fn what_a_scan_has_found_counts_unless_something_was_put_since() {
     // By a batch that deletes a range, too.
     let store = Store::emptied();
     let mut changes = store.emptied.changes();
-    changes.add(&RunEntry::DeleteRange { start: &key(0), end: &key(5) }, |_| 1_000);
-    changes.add(&RunEntry::Put { key: &key(7), value: b"value" }, |_| 0);
+    changes.add(&RunEntry::DeleteRange { start: &key(0), end: &key(5) }, |_, _| 1_000);
+    changes.add(&RunEntry::Put { key: &key(7), value: b"value" }, |_, _| 0);
     let mut during = None;
     let write = || {
         during = Some(store.emptied.moment(&store.db));
@@ -232,7 +232,7 @@ fn what_a_scan_has_found_counts_unless_something_was_put_since() {
 fn what_became_known_while_a_batch_was_made_is_forgotten() {
     let store = Store::emptied();
     let mut changes = store.emptied.changes();
-    changes.add(&RunEntry::Put { key: &key(7), value: b"value" }, |_| 0);
+    changes.add(&RunEntry::Put { key: &key(7), value: b"value" }, |_, _| 0);
     store.look();
     assert!(store.knows(7));
     store.emptied.write(&changes, || store.db.put_cf(store.family(), key(7), "value")).unwrap();
@@ -244,8 +244,8 @@ fn a_deleted_range_is_known_but_for_what_its_batch_puts_after_it_and_where_it_wa
     let store = Store::emptied();
     let range = RunEntry::DeleteRange { start: &key(0), end: &key(MANY) };
     let mut changes = store.emptied.changes();
-    changes.add(&range, |_| MANY.into());
-    changes.add(&RunEntry::Put { key: &key(7), value: b"value" }, |_| 0);
+    changes.add(&range, |_, _| MANY.into());
+    changes.add(&RunEntry::Put { key: &key(7), value: b"value" }, |_, _| 0);
     let no_database = store.scratch.path().join("none");
     let failed = store.emptied.write(&changes, || Db::open(&Options::default(), no_database).map(drop));
     assert!(failed.is_err());

@@ -14,8 +14,8 @@ use std::{
 const MANY: u32 = 12_000;
 /// Entries of a run that is not ingested as a file.
 const SMALL: usize = 5_000;
-/// Entries that a scan goes over, of deletes since the last look: up to 256, and as many entries that they delete.
-const SINCE_THE_LAST_LOOK: u64 = 600;
+/// Entries that a scan goes over, of deletes since the last look: up to 128, and as many entries that they delete.
+const SINCE_THE_LAST_LOOK: u64 = 300;
 
 fn key(n: u32) -> [u8; 4] {
     n.to_be_bytes()
@@ -106,11 +106,14 @@ fn what_lies_between_many_deletes_is_found_by_going_around_them() {
 
 #[test]
 fn a_deleted_range_is_known_at_once() {
-    for ranges in [1, 12, 1_000] {
+    for (ranges, is_flushed) in [(1, false), (12, false), (1_000, false), (1, true)] {
         let (factory, scratch) = (factory(&[]), Scratch::new());
         let backend = open(&factory, &scratch);
         let store = store(&*backend, "state");
         put(&*store, 0..MANY);
+        if is_flushed {
+            backend.flush().expect("the database can be flushed");
+        }
         let bounds = (0..ranges).map(|n| (key(n * MANY / ranges), key((n + 1) * MANY / ranges)));
         bounds.for_each(|(start, end)| apply(&*store, [Entry::delete_range(start, end)]));
         let (found, skipped) = scan_and_skipped(&*backend, &*store);
