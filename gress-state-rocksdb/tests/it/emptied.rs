@@ -138,6 +138,19 @@ fn a_scan_that_has_met_many_deletes_spares_the_next_one_that() {
 }
 
 #[test]
+fn of_very_many_deletes_in_no_order_the_first_scan_goes_over_a_part() {
+    const VERY_MANY: u32 = 100_000;
+    let (factory, scratch) = (factory(&[]), Scratch::new());
+    let backend = open(&factory, &scratch);
+    let store = store(&*backend, "state");
+    put(&*store, 0..VERY_MANY);
+    delete_one_by_one(&*store, shuffled(VERY_MANY));
+    let (found, skipped) = scan_and_skipped(&*backend, &*store);
+    assert!(found.is_empty());
+    assert!(skipped <= u64::from(VERY_MANY) / 2, "{skipped} of twice as many entries as deletes");
+}
+
+#[test]
 fn what_is_put_while_a_scan_goes_over_deletes_is_found_by_the_next_one() {
     let (factory, scratch) = (factory(&[]), Scratch::new());
     let backend = open(&factory, &scratch);
