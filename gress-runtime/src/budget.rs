@@ -7,8 +7,8 @@
 //!                                           write buffers           3 of 24   ┘
 //! ```
 //!
-//! On the memory backend table and run writers divide all of it. A part that comes out below its minimum gets the minimum, and the
-//! others divide what is left; where minimums and explicit sizes together exceed the budget, it is refused.
+//! On the memory backend table and run writers divide all of it. A part that comes out below its minimum gets the minimum, and
+//! the others divide what is left; where minimums and explicit sizes together exceed the budget, it is refused.
 
 #[cfg(feature = "rocksdb")]
 mod rocksdb;

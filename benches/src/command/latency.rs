@@ -49,8 +49,8 @@ pub(crate) struct Latency {
     #[arg(long, default_value_t = Preset::LowLatency)]
     preset: Preset,
     /// An option that differs from the preset, as in a config; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
     /// Bytes of a value.
     #[arg(long, default_value_t = 1024)]
     value: usize,
@@ -89,10 +89,7 @@ impl Latency {
     pub(crate) fn run(self, shared: &Shared) -> Result<Report> {
         let mut report = Report::new("latency");
         report.setting("preset", self.preset);
-        self.set
-            .iter()
-            .filter_map(|setting| setting.split_once('='))
-            .for_each(|(key, value)| report.setting(key, value));
+        self.set.iter().for_each(|(key, value)| report.setting(key, value));
         report.setting("bytes of a value", self.value);
         report.setting("gets of 100", self.gets);
         report.setting("keys", Skew::Zipf.name());
@@ -152,14 +149,16 @@ impl Latency {
         if from == From::Disk {
             config = config.allow_mmap_reads(false).use_direct_reads(true);
         }
-        for setting in &self.set {
-            let (key, value) = setting
-                .split_once('=')
-                .ok_or_else(|| Error::config(format!("`--set {setting}`: valid is KEY=VALUE, as `block_size=8KiB`")))?;
-            config.set(key.trim(), value).map_err(|reason| Error::config(format!("`--set {setting}`: {reason}")))?;
+        for (key, value) in &self.set {
+            config.set(key, value).map_err(|reason| Error::config(format!("`--set {key}={value}`: {reason}")))?;
         }
         Ok(config)
     }
+}
+
+fn key_and_value(text: &str) -> std::result::Result<(String, String), String> {
+    let parts = text.split_once('=').ok_or("valid is KEY=VALUE, as `block_size=8KiB`")?;
+    Ok((parts.0.trim().to_owned(), parts.1.to_owned()))
 }
 
 struct Bench {
