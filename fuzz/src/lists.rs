@@ -1,7 +1,7 @@
 //! Hostile chunks of a list: it is read, added to, sealed and cleared, or it says that it is damaged.
 
 use crate::input::Input;
-use gress_core::{ErrorKind, Result, StateName};
+use gress_core::{ErrorKind, Result, StateName, codec};
 use gress_state::{
     Key, ListState, StateKind, TaskState, Ttl,
     memory::MemoryFactory,
@@ -136,9 +136,19 @@ fn sealed(ttl: Option<Ttl>, items: u32) -> BTreeMap<Vec<u8>, Vec<u8>> {
     checkpoint.content("list").expect("it was just written")
 }
 
-/// Lists with each kind of ages, short and of several chunks, as they are and under another time to live.
+/// Lists with each kind of ages, short and of several chunks, as they are and under another time to live; and ends that claim
+/// chunks that nobody could look for.
 pub fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
+    for (first, closed) in [(0_u64, 1_u64 << 60), (1 << 59, OPEN - 1), (0, OPEN), (3, 2)] {
+        let mut end = Vec::new();
+        codec::encode(&(first, closed, 0_u32, [1_u8, 0].as_slice()), &mut end).expect("memory can be written");
+        for memory in [0, 0x10] {
+            let mut seed = vec![memory, 0];
+            Input::push_part(&end, &mut seed);
+            seeds.push(seed);
+        }
+    }
     for kind in 0..4_u8 {
         for (items, other) in [(1, kind), (3, kind), (3, 1), (3, 0), (2_000, kind)] {
             for memory in [0, 0x10] {

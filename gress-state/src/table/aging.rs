@@ -110,7 +110,12 @@ impl Aging {
 
     /// Whether no later read finds slot `at`.
     pub(super) fn is_unreachable(&self, at: u32) -> bool {
-        self.is_over(self.updated(at), self.horizon())
+        self.is_unreachable_age(self.updated(at))
+    }
+
+    /// Whether no later read finds an entry with this last update.
+    pub(super) fn is_unreachable_age(&self, updated: i64) -> bool {
+        self.is_over(updated, self.horizon())
     }
 
     /// Whether slot `at` had expired at the barrier of the seal under way.

@@ -3,14 +3,15 @@
 //! ```text
 //!  key ‖ 0            closed chunk: about 4 KiB of items, never written again
 //!  key ‖ 1            …
-//!  key ‖ 2^64 - 1     the open end: how many chunks are closed, and the items after them
+//!  key ‖ 2^64 - 1     the open end: which chunks are closed, and the items after them
 //! ```
 //!
 //! A list exists if and only if its open end does. So an addition to a list that is not in memory reads the open end alone, a
-//! seal encodes what was closed and opened since the last one, and the open end names all chunks there are: no list is ever
-//! looked for by a scan. Chunks that hold nothing any more are missing between the others.
+//! seal encodes what was closed and opened since the last one, and the open end names all chunks there may be: no list is
+//! looked for by a scan. Chunks that hold nothing any more are missing between the others; a scan goes around where many are.
 
 mod chunk;
+mod numbers;
 
 use super::{
     Cold, StateDescription, ValueTable,
@@ -26,6 +27,7 @@ pub(crate) use chunk::restamp as restamp_chunk;
 pub(crate) use chunk::take_item;
 use chunk::{Ages, Chunk, push_item};
 use gress_core::{Error, KeyGroup, Result, codec};
+use numbers::Numbers;
 
 /// The number of the open end.
 const OPEN: u64 = u64::MAX;
@@ -76,10 +78,12 @@ pub(crate) type ListTable<K> = ValueTable<ChunkKey<K>, Chunk>;
 /// How far a list was read.
 #[derive(Debug, Default)]
 pub(crate) struct ListCursor {
-    next: u64,
-    /// How many chunks are closed, once that is known.
-    closed: Option<u64>,
-    over: bool,
+    /// Not known before the first chunk is asked for.
+    numbers: Option<Numbers>,
+    /// The chunk that was read last.
+    number: u64,
+    /// Whether the chunks that are read stay in the table.
+    cached: bool,
 }
 
 /// What a look at the ages of a chunk's items has found.
@@ -150,7 +154,7 @@ impl<K: StateKey> ListTable<K> {
     fn restate(&mut self, at: u32, ages: Ages) -> Result<()> {
         let updated = self.live.updated(at);
         let Some(chunk) = self.live.value_mut(at).filter(|chunk| chunk.ages != ages) else { return Ok(()) };
-        let mut restated = Chunk { before: chunk.before, ages, bytes: Vec::new() };
+        let mut restated = chunk.emptied(ages);
         for item in chunk.items() {
             restated.push(updated, item?.1);
         }
@@ -163,9 +167,13 @@ impl<K: StateKey> ListTable<K> {
         let updated = self.live.updated(at);
         let full = |open: &&mut Chunk| !open.bytes.is_empty() && open.bytes.len() + more > CHUNK_BYTES;
         let Some(open) = self.live.value_mut(at).filter(full) else { return Ok(()) };
+        let number = match open.closed() {
+            Ok(closed) => closed.end,
+            Err(e) => return Err(self.damaged(key, OPEN, e)),
+        };
         let mut bytes = std::mem::take(&mut open.bytes);
         bytes.shrink_to_fit();
-        let (number, closed) = (open.before, Chunk { before: 0, ages: open.ages, bytes });
+        let closed = Chunk { ages: open.ages, bytes, ..Chunk::default() };
         open.before += 1;
         self.live.grown(-(closed.bytes.len() as isize));
         self.write_chunk(key, number, closed, updated)
@@ -206,43 +214,34 @@ impl<K: StateKey> ListTable<K> {
         }
     }
 
-    /// How many chunks of the list are closed; `None` if there is no list.
-    fn closed(&mut self, key: &Key<K>) -> Result<Option<u64>> {
-        let at = self.open_end(key)?;
-        Ok(at.and_then(|at| self.live.value(at)).map(|open| open.before))
-    }
-
     /// Appends the items of the next chunk to `out`, each behind its length; `false` at the end of the list.
     pub(crate) fn read_on(&mut self, key: &Key<K>, cursor: &mut ListCursor, out: &mut Vec<u8>) -> Result<bool> {
-        if cursor.over {
-            return Ok(false);
-        }
-        let closed = match cursor.closed {
-            Some(closed) => closed,
+        let numbers = match &mut cursor.numbers {
+            Some(numbers) => numbers,
             None => {
-                let closed = self.closed(key)?;
-                (cursor.closed, cursor.over) = (closed, closed.is_none());
-                match closed {
-                    Some(closed) => closed,
-                    None => return Ok(false),
-                }
+                let numbers = self.numbers(key)?;
+                cursor.cached = numbers.left() <= CACHED_CHUNKS;
+                cursor.numbers.insert(numbers)
             }
         };
-        cursor.over = cursor.next >= closed;
-        let number = if cursor.over { OPEN } else { cursor.next };
-        cursor.next += 1;
-        self.read_chunk(key, number, closed <= CACHED_CHUNKS || number == OPEN, out)?;
+        let Some(number) = self.next_number(key, numbers)? else { return Ok(false) };
+        cursor.number = number;
+        let there = self.read_chunk(key, number, cursor.cached || number == OPEN, out)?;
+        self.met(key, numbers, number, there)?;
         Ok(true)
     }
 
-    fn read_chunk(&mut self, key: &Key<K>, number: u64, cached: bool, out: &mut Vec<u8>) -> Result<()> {
+    /// Whether the chunk was there.
+    fn read_chunk(&mut self, key: &Key<K>, number: u64, cached: bool, out: &mut Vec<u8>) -> Result<bool> {
         let at = match self.find_chunk(key, number) {
             None if !cached => {
                 let place = chunk_key(key, number);
-                let Some(Aged { value: chunk, updated }) = self.live.load(&place, &self.cold)? else { return Ok(()) };
+                let Some(Aged { value: chunk, updated }) = self.live.load(&place, &self.cold)? else {
+                    return Ok(false);
+                };
                 let sifted = self.sift(key, number, &chunk, updated, out)?;
                 if !sifted.as_ref().is_some_and(|sifted| sifted.must_be_written) {
-                    return Ok(());
+                    return Ok(!sifted.is_some_and(|sifted| sifted.kept.bytes.is_empty()));
                 }
                 let (hash, found) = (place.hash(), Some(Aged { value: chunk, updated }));
                 let at = self.live.insert(place.value().clone(), hash, found, Origin::Store);
@@ -250,8 +249,8 @@ impl<K: StateKey> ListTable<K> {
             }
             _ => self.chunk(key, number)?,
         };
-        let Some(at) = at else { return Ok(()) };
-        let Some(chunk) = self.live.value(at) else { return Ok(()) };
+        let Some(at) = at else { return Ok(false) };
+        let Some(chunk) = self.live.value(at) else { return Ok(false) };
         let sifted = self.sift(key, number, chunk, self.live.updated(at), out)?;
         self.keep(number, at, sifted)
     }
@@ -266,11 +265,7 @@ impl<K: StateKey> ListTable<K> {
         out: &mut Vec<u8>,
     ) -> Result<Option<Sifted>> {
         let (ages, now) = (self.ages(), self.live.now());
-        let mut sifted = Sifted {
-            kept: Chunk { before: chunk.before, ages, bytes: Vec::new() },
-            newest: i64::MIN,
-            must_be_written: false,
-        };
+        let mut sifted = Sifted { kept: chunk.emptied(ages), newest: i64::MIN, must_be_written: false };
         let mut changed = false;
         for item in chunk.items() {
             let (age, item) = item.map_err(|e| self.damaged(key, number, e))?;
@@ -289,7 +284,12 @@ impl<K: StateKey> ListTable<K> {
                 push_item(item, out);
             }
             changed |= verdict != Verdict::Live;
-            sifted.must_be_written |= matches!(verdict, Verdict::Renewed | Verdict::Last);
+            sifted.must_be_written |= match verdict {
+                Verdict::Live => false,
+                Verdict::Renewed | Verdict::Last => true,
+                // An earlier time may still be asked about, and finds it gone whether or not the chunk was in the table.
+                Verdict::Gone => !self.live.is_unreachable_age(age),
+            };
             if let Some(age) = kept {
                 sifted.newest = sifted.newest.max(age);
                 sifted.kept.push(age, item);
@@ -298,13 +298,13 @@ impl<K: StateKey> ListTable<K> {
         Ok(changed.then_some(sifted))
     }
 
-    /// Leaves in slot `at` what was kept of its chunk.
-    fn keep(&mut self, number: u64, at: u32, sifted: Option<Sifted>) -> Result<()> {
-        let Some(Sifted { kept, newest, .. }) = sifted else { return Ok(()) };
+    /// Leaves in slot `at` what was kept of its chunk; `false` if that is nothing.
+    fn keep(&mut self, number: u64, at: u32, sifted: Option<Sifted>) -> Result<bool> {
+        let Some(Sifted { kept, newest, .. }) = sifted else { return Ok(true) };
         // The open end outlives the chunks before it, which only it knows of.
         if kept.bytes.is_empty() && (number != OPEN || kept.before == 0) {
             self.live.expire(at, &mut self.cold)?;
-            return Ok(());
+            return Ok(false);
         }
         let updated = if number == OPEN { self.live.updated(at).max(newest) } else { newest };
         self.live.touch(at, &mut self.cold)?;
@@ -312,85 +312,121 @@ impl<K: StateKey> ListTable<K> {
             *chunk = kept;
         }
         self.live.mark_updated(at, updated);
-        Ok(())
+        Ok(true)
     }
 
     /// Whether the list has an item that has not expired.
     pub(crate) fn has_items(&mut self, key: &Key<K>) -> Result<bool> {
         self.catch_up()?;
-        let Some(closed) = self.closed(key)? else { return Ok(false) };
-        for number in std::iter::once(OPEN).chain(0..closed) {
-            let Some(at) = self.chunk(key, number)? else { continue };
-            let Some(chunk) = self.live.value(at) else { continue };
-            let (same, updated) = (chunk.ages == self.ages(), self.live.updated(at));
-            for item in chunk.items() {
-                let (age, _) = item.map_err(|e| self.damaged(key, number, e))?;
-                let verdict = self.live.judge_age(age.filter(|_| same).unwrap_or(updated));
-                if matches!(verdict, Verdict::Live | Verdict::Renewed) {
-                    return Ok(true);
-                }
+        match self.has_items_in(key, OPEN)? {
+            Some(false) => {}
+            found => return Ok(found == Some(true)),
+        }
+        let mut numbers = self.numbers(key)?;
+        while let Some(number) = self.next_number(key, &mut numbers)? {
+            let found = self.has_items_in(key, number)?;
+            if found == Some(true) && number != OPEN {
+                return Ok(true);
             }
+            self.met(key, &mut numbers, number, found.is_some())?;
         }
         Ok(false)
+    }
+
+    /// Whether a chunk has an item that has not expired; `None` if the chunk is missing.
+    fn has_items_in(&mut self, key: &Key<K>, number: u64) -> Result<Option<bool>> {
+        let Some(at) = (if number == OPEN { self.open_end(key)? } else { self.chunk(key, number)? }) else {
+            return Ok(None);
+        };
+        let Some(chunk) = self.live.value(at) else { return Ok(None) };
+        let (same, updated) = (chunk.ages == self.ages(), self.live.updated(at));
+        for item in chunk.items() {
+            let (age, _) = item.map_err(|e| self.damaged(key, number, e))?;
+            let verdict = self.live.judge_age(age.filter(|_| same).unwrap_or(updated));
+            if matches!(verdict, Verdict::Live | Verdict::Renewed) {
+                return Ok(Some(true));
+            }
+        }
+        Ok(Some(false))
     }
 
     /// Removes the items that `keep` refuses, and those that have expired.
     pub(crate) fn retain(&mut self, key: &Key<K>, mut keep: impl FnMut(&[u8]) -> Result<bool>) -> Result<()> {
         self.catch_up()?;
-        let Some(closed) = self.closed(key)? else { return Ok(()) };
-        let (ages, mut left) = (self.ages(), false);
-        for number in (0..closed).chain([OPEN]) {
-            let Some(at) = self.chunk(key, number)? else { continue };
-            let Some(chunk) = self.live.value(at) else { continue };
-            let updated = self.live.updated(at);
-            let mut kept = Chunk { before: chunk.before, ages, bytes: Vec::new() };
-            let mut newest = if number == OPEN { updated } else { i64::MIN };
-            let mut changed = false;
-            for item in chunk.items() {
-                let (age, item) = item.map_err(|e| self.damaged(key, number, e))?;
-                let age = age.filter(|_| chunk.ages == ages).unwrap_or(updated);
-                let over = matches!(self.live.judge_age(age), Verdict::Gone | Verdict::Last);
-                if !over && keep(item).map_err(|e| self.damaged(key, number, e))? {
-                    newest = newest.max(age);
-                    kept.push(age, item);
-                } else {
-                    changed = true;
-                }
-            }
-            left |= !kept.bytes.is_empty();
-            if !changed {
-                continue;
-            }
-            if number != OPEN && kept.bytes.is_empty() {
-                self.live.remove(at, &mut self.cold)?;
-                continue;
-            }
-            self.live.touch(at, &mut self.cold)?;
-            if let Some(chunk) = self.live.value_mut(at) {
-                *chunk = kept;
-            }
-            self.mark(at, newest);
+        let (mut numbers, mut left) = (self.numbers(key)?, false);
+        while let Some(number) = self.next_number(key, &mut numbers)? {
+            let kept = self.retain_in(key, number, &mut keep)?;
+            left |= kept == Some(true);
+            self.met(key, &mut numbers, number, kept.is_some())?;
         }
         if left { Ok(()) } else { self.clear(key) }
+    }
+
+    /// Removes items of a chunk, and it with the last of them. Whether items are left; `None` if the chunk is missing now.
+    fn retain_in(
+        &mut self,
+        key: &Key<K>,
+        number: u64,
+        keep: &mut impl FnMut(&[u8]) -> Result<bool>,
+    ) -> Result<Option<bool>> {
+        let Some(at) = self.chunk(key, number)? else { return Ok(None) };
+        let Some(chunk) = self.live.value(at) else { return Ok(None) };
+        let (ages, updated) = (self.ages(), self.live.updated(at));
+        let mut kept = chunk.emptied(ages);
+        let mut newest = if number == OPEN { updated } else { i64::MIN };
+        let mut changed = false;
+        for item in chunk.items() {
+            let (age, item) = item.map_err(|e| self.damaged(key, number, e))?;
+            let age = age.filter(|_| chunk.ages == ages).unwrap_or(updated);
+            let over = matches!(self.live.judge_age(age), Verdict::Gone | Verdict::Last);
+            if !over && keep(item).map_err(|e| self.damaged(key, number, e))? {
+                newest = newest.max(age);
+                kept.push(age, item);
+            } else {
+                changed = true;
+            }
+        }
+        let left = !kept.bytes.is_empty();
+        if !changed {
+            return Ok(Some(left));
+        }
+        if number != OPEN && !left {
+            self.live.remove(at, &mut self.cold)?;
+            return Ok(None);
+        }
+        self.live.touch(at, &mut self.cold)?;
+        if let Some(chunk) = self.live.value_mut(at) {
+            *chunk = kept;
+        }
+        self.mark(at, newest);
+        Ok(Some(left))
     }
 
     /// Removes the list.
     pub(crate) fn clear(&mut self, key: &Key<K>) -> Result<()> {
         self.catch_up()?;
         let Some(at) = self.chunk(key, OPEN)? else { return Ok(()) };
-        let Some(closed) = self.live.value(at).map(|open| open.before) else { return Ok(()) };
+        let Some(open) = self.live.value(at) else { return Ok(()) };
+        let closed = open.closed().map_err(|e| self.damaged(key, OPEN, e))?;
         self.live.remove(at, &mut self.cold)?;
         let mut behind = self.cold.spilled();
-        for number in 0..closed {
-            match self.find_chunk(key, number) {
-                Some(at) if closed <= DELETES_MAX => drop(self.live.remove(at, &mut self.cold)?),
-                Some(at) => behind |= self.live.forget(at, &mut self.cold)?,
-                None if closed <= DELETES_MAX && behind => self.live.remove_blindly(&chunk_key(key, number)),
-                None => {}
+        if closed.end - closed.start <= DELETES_MAX {
+            for number in closed {
+                match self.find_chunk(key, number) {
+                    Some(at) => drop(self.live.remove(at, &mut self.cold)?),
+                    None if behind => self.live.remove_blindly(&chunk_key(key, number)),
+                    None => {}
+                }
+            }
+            return Ok(());
+        }
+        for number in self.live_numbers(key, &closed) {
+            if let Some(at) = self.find_chunk(key, number) {
+                behind |= self.live.forget(at, &mut self.cold)?;
             }
         }
-        if closed > DELETES_MAX && behind {
-            self.dropped.push(store_key(key, 0), store_key(key, closed));
+        if behind {
+            self.dropped.push(store_key(key, closed.start), store_key(key, closed.end));
         }
         Ok(())
     }
@@ -399,11 +435,13 @@ impl<K: StateKey> ListTable<K> {
     pub(crate) fn merge(&mut self, target: &Key<K>, sources: &[&Key<K>]) -> Result<()> {
         self.catch_up()?;
         for source in sources {
-            let Some(closed) = self.closed(source)? else { continue };
-            for number in (0..closed).chain([OPEN]) {
-                let Some(at) = self.chunk(source, number)? else { continue };
-                let Some(chunk) = self.live.value(at).cloned() else { continue };
-                let (same, updated) = (chunk.ages == self.ages(), self.live.updated(at));
+            let mut numbers = self.numbers(source)?;
+            while let Some(number) = self.next_number(source, &mut numbers)? {
+                let at = self.chunk(source, number)?;
+                let chunk = at.and_then(|at| Some((self.live.value(at)?.clone(), self.live.updated(at))));
+                self.met(source, &mut numbers, number, chunk.is_some())?;
+                let Some((chunk, updated)) = chunk else { continue };
+                let same = chunk.ages == self.ages();
                 for item in chunk.items() {
                     let (age, item) = item.map_err(|e| self.damaged(source, number, e))?;
                     let age = age.filter(|_| same).unwrap_or(updated);
@@ -419,8 +457,7 @@ impl<K: StateKey> ListTable<K> {
 
     /// What is said of an item of the chunk that was read last.
     pub(crate) fn undecodable_item<T>(&self, key: &Key<K>, cursor: &ListCursor, error: Error) -> Error {
-        let number = if cursor.over { OPEN } else { cursor.next - 1 };
-        self.cold.undecodable::<T>(&store_key(key, number), error)
+        self.cold.undecodable::<T>(&store_key(key, cursor.number), error)
     }
 
     /// What is said of a chunk whose items cannot be read.

@@ -117,6 +117,11 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
         self.aging.as_ref().map_or(Verdict::Live, |aging| aging.judge(updated))
     }
 
+    /// Whether no later read finds an entry with this last update, whatever its time.
+    pub(crate) fn is_unreachable_age(&self, updated: i64) -> bool {
+        self.aging.as_ref().is_some_and(|aging| aging.is_unreachable_age(updated))
+    }
+
     /// The time at which a read renews; meaningless where nothing expires.
     pub(crate) fn now(&self) -> i64 {
         self.aging.as_ref().map_or(NEVER, |aging| aging.now())
@@ -611,6 +616,11 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
     /// Whether nothing was ever put into the table.
     pub(crate) fn is_unused(&self) -> bool {
         self.groups == 0
+    }
+
+    /// The keys of all live entries, known-absent ones included, in no order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {
+        self.slots.iter().flatten().map(|slot| &slot.key)
     }
 
     /// Live entries, known-absent ones included.

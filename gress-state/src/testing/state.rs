@@ -104,6 +104,9 @@ pub fn state_conformance(factory: &Factory, model_runs: u64) {
     lists::a_long_list_takes_less_than_twice_its_size_and_each_seal_what_was_added(factory);
     lists::a_list_that_is_larger_than_memory_is_added_to_and_read_within_the_budget(factory);
     lists::an_addition_to_a_list_that_is_not_in_memory_reads_its_end_alone(factory);
+    lists::a_list_begins_where_its_first_item_is_and_holes_in_it_are_gone_around(factory);
+    lists::expired_chunks_of_a_long_list_are_gone_around(factory);
+    lists::a_list_whose_end_claims_chunks_without_number_is_read_as_what_is_there(factory);
     lists::a_list_that_is_cleared_and_filled_again_is_the_new_one_in_table_store_and_checkpoint(factory);
     lists::an_item_that_does_not_encode_leaves_the_list_as_it_was(factory);
     lists::merged_lists_are_the_target_and_then_the_sources_in_the_order_given(factory);

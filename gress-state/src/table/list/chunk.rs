@@ -6,7 +6,7 @@ use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, Visitor},
 };
-use std::fmt;
+use std::{fmt, ops::Range};
 
 /// Items as bytes, so that one is encoded once, when it is added, and a seal copies.
 ///
@@ -15,7 +15,9 @@ use std::fmt;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Chunk {
-    /// Of the open end of a list: how many chunks were closed before it.
+    /// Of the open end of a list: closed chunks below this number are gone.
+    pub first: u64,
+    /// Of the open end of a list: how many chunks were ever closed before it.
     pub before: u64,
     /// Which time the ages of the items are.
     pub ages: Ages,
@@ -44,6 +46,21 @@ impl From<Option<TtlClock>> for Ages {
 }
 
 impl Chunk {
+    /// The same place in the list, without an item.
+    pub(crate) fn emptied(&self, ages: Ages) -> Chunk {
+        Chunk { first: self.first, before: self.before, ages, bytes: Vec::new() }
+    }
+
+    /// Of the open end of a list: the numbers of the closed chunks, of which some may be gone.
+    pub(crate) fn closed(&self) -> Result<Range<u64>> {
+        // The last number is that of the open end itself.
+        if self.first > self.before || self.before == u64::MAX {
+            let Chunk { first, before, .. } = self;
+            return Err(Error::damaged(format!("the chunks of a list cannot go from {first} to {before}")));
+        }
+        Ok(self.first..self.before)
+    }
+
     /// Appends an item, with its age if the chunk has ages; gives the bytes that it took.
     pub(crate) fn push(&mut self, age: i64, item: &[u8]) -> usize {
         let before = self.bytes.len();
@@ -70,7 +87,7 @@ pub(crate) fn restamp(
 ) -> Result<bool> {
     let chunk: Chunk = codec::decode(encoded)?;
     let ages = if ages_count { chunk.ages } else { Ages::None };
-    let mut left = Chunk { before: chunk.before, ages, bytes: Vec::new() };
+    let mut left = chunk.emptied(ages);
     for item in chunk.items() {
         match item? {
             (Some(age), _) if is_over(age) => {}
@@ -174,7 +191,7 @@ mod tests {
     // Conformance case 37, for items of a list.
     #[test]
     fn a_chunk_under_another_time_to_live_keeps_the_items_that_had_not_expired() {
-        let mut chunk = Chunk { before: 3, ages: Ages::Event, bytes: Vec::new() };
+        let mut chunk = Chunk { first: 1, before: 3, ages: Ages::Event, bytes: Vec::new() };
         let pushed: usize = (1..=4).map(|age| chunk.push(age, &[age as u8])).sum();
         assert_eq!(pushed, 40);
         let mut encoded = Vec::new();
@@ -189,8 +206,8 @@ mod tests {
         assert_eq!(found, [(Some(3), 3), (Some(4), 4)]);
         let found: Vec<_> = items(&restamped(2, false).unwrap());
         assert_eq!(found, [(None, 3), (None, 4)]);
-        assert_eq!(restamped(4, true), Some(Chunk { before: 3, ages: Ages::Event, bytes: vec![] }), "an open end");
-        let closed = Chunk { before: 0, ..chunk };
+        assert_eq!(restamped(4, true), Some(chunk.emptied(Ages::Event)), "an open end");
+        let closed = Chunk { first: 0, before: 0, ..chunk };
         encoded.clear();
         codec::encode(&closed, &mut encoded).unwrap();
         assert!(!restamp(&encoded, |_| true, true, &mut Vec::new()).unwrap());
@@ -200,7 +217,7 @@ mod tests {
         #[test]
         fn items_come_back_with_their_ages(items: Vec<(i64, Vec<u8>)>, aged: bool, long in 0..3_usize) {
             let ages = if aged { Ages::Event } else { Ages::None };
-            let mut chunk = Chunk { before: 7, ages, bytes: Vec::new() };
+            let mut chunk = Chunk { first: 5, before: 7, ages, bytes: Vec::new() };
             let mut items = items;
             items.push((1, vec![7; [0, 127, 20_000][long]]));
             let pushed: usize = items.iter().map(|(age, item)| chunk.push(*age, item)).sum();
@@ -217,7 +234,7 @@ mod tests {
         #[test]
         fn hostile_chunks_end_in_an_error_or_in_items_of_their_bytes(bytes: Vec<u8>, aged: bool) {
             let ages = if aged { Ages::Processing } else { Ages::None };
-            let chunk = Chunk { before: 0, ages, bytes };
+            let chunk = Chunk { ages, bytes, ..Chunk::default() };
             let all: usize = chunk.items().map(|item| item.map_or(0, |(_, item)| item.len())).sum();
             prop_assert!(all <= chunk.bytes.len());
         }

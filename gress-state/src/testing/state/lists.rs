@@ -7,7 +7,7 @@ use super::{
     spy::Spy,
     task::{BUDGETS, Factory, Task, everywhere, key},
 };
-use crate::{ListState, Ttl, testing::Entry};
+use crate::{Key, ListState, Ttl, testing::Entry};
 use gress_core::{Result, codec};
 use serde::{Deserialize, Serialize, Serializer};
 use std::{sync::Arc, time::Duration};
@@ -142,6 +142,120 @@ pub fn an_addition_to_a_list_that_is_not_in_memory_reads_its_end_alone(factory: 
         Ok(())
     };
     check().expect("no call fails");
+}
+
+/// Items run through a list as they do through a queue: a read looks at what is left, not at all that ever was.
+pub fn a_list_begins_where_its_first_item_is_and_holes_in_it_are_gone_around(factory: &Factory) {
+    let text = |n: u32| format!("{n:04000}");
+    let check = || -> Result<()> {
+        let spy: Arc<Spy> = Spy::new(factory);
+        let mut task = Task::by_hand(&(spy.clone() as Factory), 0);
+        let mut list: ListState<u32, String> = task.state.list("n");
+        let k = key(1_u32);
+        let reads = |task: &mut Task, list: &ListState<u32, String>, expected: Vec<u32>| -> Result<usize> {
+            task.spill()?;
+            let gets = spy.gets();
+            assert!(list.get(&k)?.into_iter().eq(expected.into_iter().map(text)));
+            assert!(!list.is_empty(&k)?);
+            Ok(spy.gets() - gets)
+        };
+        list.add_all(&k, &(0..1_000).map(text).collect::<Vec<_>>())?;
+        assert!(reads(&mut task, &list, (0..1_000).collect())? >= 1_000);
+        list.retain(&k, |item| *item == text(0) || *item >= text(998))?;
+        let read = reads(&mut task, &list, vec![0, 998, 999])?;
+        assert!(read < 80, "{read} reads, of which 64 find out that there is a hole");
+        list.retain(&k, |item| *item >= text(998))?;
+        let read = reads(&mut task, &list, vec![998, 999])?;
+        assert!(read <= 3, "{read} reads of a list with two chunks");
+        for start in (1_000..3_000).step_by(100) {
+            list.add_all(&k, &(start..start + 100).map(text).collect::<Vec<_>>())?;
+            list.retain(&k, |item| *item >= text(start + 98))?;
+        }
+        assert!(reads(&mut task, &list, vec![2_998, 2_999])? < 80);
+        let mut again = task.again(factory, 0);
+        let restored: ListState<u32, String> = again.state.list("n");
+        again.restore(&task.seal()?)?;
+        assert_eq!(restored.get(&k)?, [text(2_998), text(2_999)]);
+        list.clear(&k)?;
+        assert!(task.seal()?.content("n")?.is_empty());
+        Ok(())
+    };
+    check().expect("no call fails");
+}
+
+/// What has expired in the middle of the store is no item, whether a read comes upon it or goes around it.
+pub fn expired_chunks_of_a_long_list_are_gone_around(factory: &Factory) {
+    let check = || -> Result<()> {
+        let spy: Arc<Spy> = Spy::new(factory);
+        let mut task = Task::by_hand(&(spy.clone() as Factory), 0);
+        let mut list: ListState<u32, String> = task.state.list("n").ttl(hundred().in_event_time());
+        let (k, text) = (key(1_u32), |n: u32| format!("{n:04000}"));
+        at(&task, 0);
+        list.add_all(&k, &(0..1_000).map(text).collect::<Vec<_>>())?;
+        task.spill()?;
+        at(&task, 200);
+        assert!(list.is_empty(&k)?);
+        for _ in 0..2 {
+            list.add(&k, &text(7))?;
+            task.spill()?;
+        }
+        for most in [1_010, 6] {
+            let gets = spy.gets();
+            assert_eq!(list.get(&k)?, [text(7), text(7)]);
+            assert!(spy.gets() - gets <= most, "{} reads", spy.gets() - gets);
+            task.spill()?;
+        }
+        Ok(())
+    };
+    check().expect("no call fails");
+}
+
+/// The end of a list names its chunks: one that is damaged may name more than can ever be looked for.
+pub fn a_list_whose_end_claims_chunks_without_number_is_read_as_what_is_there(factory: &Factory) {
+    let check = || -> Result<()> {
+        let k = key(1_u32);
+        for (first, closed, there) in [(0, 1_u64 << 60, true), (1 << 59, u64::MAX - 1, false)] {
+            let (spy, mut task, mut list) = list_with_an_end(factory, &k, first, closed)?;
+            let expected: Vec<u64> = (1..if there { 10_000 } else { 1 }).chain([0, 0]).collect();
+            assert!(list.get(&k)? == expected, "{first} to {closed}");
+            assert!(!list.is_empty(&k)?);
+            list.retain(&k, |n| *n != 0)?;
+            assert_eq!(list.get(&k)?.len(), expected.len() - 2);
+            let other = key(2_u32);
+            list.add_all(&k, &(0..10_000).collect::<Vec<_>>())?;
+            list.merge(&other, &[&k])?;
+            assert_eq!((list.get(&other)?.len(), list.is_empty(&k)?), (expected.len() - 2 + 10_000, true));
+            task.spill()?;
+            assert!(list.is_empty(&k)? && spy.gets() < 1_000);
+        }
+        for (first, closed) in [(0, u64::MAX), (u64::MAX, u64::MAX), (3, 2)] {
+            let (_, _task, mut list) = list_with_an_end(factory, &k, first, closed)?;
+            let long = vec![1; 5_000];
+            for error in [list.get(&k).err(), list.add_all(&k, &long).err(), list.clear(&k).err()] {
+                let error = error.map_or_else(String::new, |error| error.to_string());
+                assert!(error.contains("`op/n`") && error.contains(&format!("from {first} to {closed}")), "{error}");
+            }
+        }
+        Ok(())
+    };
+    check().expect("no call fails");
+}
+
+/// A task whose list of 10,000 has lost its end to one that says so, and holds 0 twice.
+fn list_with_an_end(factory: &Factory, k: &Key<u32>, first: u64, closed: u64) -> Result<(Arc<Spy>, Task, Numbers)> {
+    let spy: Arc<Spy> = Spy::new(factory);
+    let mut task = Task::by_hand(&(spy.clone() as Factory), 0);
+    let mut list: Numbers = task.state.list("n");
+    list.add_all(k, &(0..10_000).collect::<Vec<_>>())?;
+    // Closes the last chunk, so that no item is lost with the end.
+    list.add_all(k, &[0; 4_000])?;
+    list.retain(k, |n| *n > 0)?;
+    task.spill()?;
+    let end = spy.content("n")?.into_keys().next_back().unwrap_or_default();
+    let (mut chunk, ages) = (Vec::new(), 0_u32);
+    codec::encode(&(first, closed, ages, [1_u8, 0, 1, 0].as_slice()), &mut chunk)?;
+    spy.put("n", &end, &chunk)?;
+    Ok((spy, task, list))
 }
 
 /// Conformance cases 17, 18 and 24, for lists. 300 items are more chunks than are deleted one by one.
