@@ -19,6 +19,7 @@ mod key;
 mod key_layout;
 pub mod key_value;
 pub mod memory;
+mod prefetch;
 pub mod run;
 mod store;
 mod table;

@@ -19,6 +19,8 @@ mod heap;
 mod list;
 mod live;
 mod map;
+mod slot;
+mod slot_index;
 mod slot_key;
 mod slot_set;
 mod stats;
@@ -50,9 +52,10 @@ pub trait StateTable {
     /// The state's name.
     fn name(&self) -> &StateName;
 
-    /// Brings the slots of keys with these hashes into the cache. Changes nothing; a table that cannot does nothing.
-    fn look_ahead(&self, hashes: &[u64]) {
-        let _ = hashes;
+    /// Brings what keys with these hashes need into the cache: of the first ones, which are used soon, all of it; of the
+    /// others what leads there. Changes nothing; a table that cannot does nothing.
+    fn look_ahead(&self, soon: &[u64], later: &[u64]) {
+        let _ = (soon, later);
     }
 
     /// What a manifest says of the state.

@@ -41,6 +41,9 @@ pub struct TaskState {
 }
 
 impl TaskState {
+    /// Events whose state is fetched together.
+    pub const LOOK_AHEAD: usize = 16;
+
     /// State of operator `operator` that may take `budget_bytes` of memory before it spills to `backend`.
     pub fn new(operator: &str, backend: Rc<TaskBackend>, budget_bytes: usize) -> Self {
         let (operator, time) = (operator.to_owned(), Rc::new(TaskTime::new()));
@@ -219,10 +222,22 @@ impl TaskState {
         self.tables.iter().map(|t| t.borrow()).map(|t| (t.name().clone(), t.describe())).collect()
     }
 
-    /// Keys with these hashes are about to be used: brings their slots into the cache, all at once, so that the misses
-    /// overlap. Changes nothing.
-    pub fn look_ahead(&self, hashes: &[u64]) {
-        self.tables.iter().for_each(|t| t.borrow().look_ahead(hashes));
+    /// Events with these hashes come one after another, and that at `at`, a multiple of [`TaskState::LOOK_AHEAD`], is next:
+    /// brings what those behind it need into the cache, so that their misses overlap with the work on those before. Changes
+    /// nothing.
+    pub fn look_ahead(&self, hashes: &[u64], at: usize) {
+        let group = |n: usize| {
+            let start = hashes.len().min(at + n * Self::LOOK_AHEAD);
+            &hashes[start..hashes.len().min(start + Self::LOOK_AHEAD)]
+        };
+        for table in &self.tables {
+            let table = table.borrow();
+            if at == 0 {
+                table.look_ahead(&[], group(0));
+                table.look_ahead(group(0), group(1));
+            }
+            table.look_ahead(group(1), group(2));
+        }
     }
 
     /// Marks the content of a checkpoint, in constant time per state. See [`StateTable::begin_seal`].

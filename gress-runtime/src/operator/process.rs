@@ -27,8 +27,8 @@ impl<K: StateKey, T: Data, P: Process<K, T>> KeyedOperator<K, T> for ProcessOper
         place::enter(&self.label);
     }
 
-    fn look_ahead(&mut self, hashes: &[u64]) {
-        self.state.look_ahead(hashes);
+    fn look_ahead(&mut self, hashes: &[u64], at: usize) {
+        self.state.look_ahead(hashes, at);
     }
 
     #[inline]

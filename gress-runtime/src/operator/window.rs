@@ -33,7 +33,7 @@ impl<K: StateKey, T: Data, A: Accumulator<T>> KeyedOperator<K, T> for WindowOper
     }
 
     /// Which window an event belongs to is not known by its hash.
-    fn look_ahead(&mut self, _: &[u64]) {}
+    fn look_ahead(&mut self, _: &[u64], _: usize) {}
 
     #[inline]
     fn on_event(&mut self, Keyed { key, event }: Keyed<K, T>) -> Result<()> {

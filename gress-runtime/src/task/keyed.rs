@@ -10,9 +10,6 @@ use gress_core::{Barrier, Error, Result, Timestamp};
 use gress_state::{Keyed, Reading, StateKey, TaskState, WallClock, checkpoint::OperatorState};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Events whose state is fetched together, so that their cache misses overlap.
-const LOOK_AHEAD: usize = 32;
-
 /// Timers and windows that fire in one piece.
 const FIRE_SLICE: usize = 1024;
 
@@ -20,8 +17,8 @@ const FIRE_SLICE: usize = 1024;
 pub(crate) trait KeyedOperator<K, T> {
     /// Notes that user code of this operator begins to run.
     fn enter(&self);
-    /// Events with these hashes come next: what they need from memory may be fetched already.
-    fn look_ahead(&mut self, hashes: &[u64]);
+    /// See [`TaskState::look_ahead`].
+    fn look_ahead(&mut self, hashes: &[u64], at: usize);
     fn on_event(&mut self, keyed: Keyed<K, T>) -> Result<()>;
     /// Fires what is due at `watermark`, about `max` results at most.
     fn fire(&mut self, watermark: Timestamp, max: usize) -> Result<Flow>;
@@ -104,9 +101,8 @@ impl<K: StateKey, T, O: KeyedOperator<K, T>> KeyedBody<K, T, O> {
         let mut drained = events.drain(..);
         let mut handled = 0;
         while let Some(keyed) = drained.next() {
-            if handled % LOOK_AHEAD == 0 {
-                let end = self.hashes.len().min(handled + LOOK_AHEAD);
-                self.operator.look_ahead(&self.hashes[handled..end]);
+            if handled % TaskState::LOOK_AHEAD == 0 {
+                self.operator.look_ahead(&self.hashes, handled);
             }
             handled += 1;
             let moved = stamps_advance && gate.advance(self.port, keyed.event.watermark());

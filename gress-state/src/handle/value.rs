@@ -145,9 +145,10 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
         let Some(at) = table.find_to_change(key)? else { return Ok(false) };
         let ValueTable { live, cold, .. } = &mut *table;
         live.touch(at, cold)?;
-        let Some(value) = live.value_mut(at) else { return Ok(false) };
-        change(value);
-        live.mark(at);
+        if live.value(at).is_none() {
+            return Ok(false);
+        }
+        live.change(at).map(change);
         Ok(true)
     }
 
@@ -288,8 +289,6 @@ impl<K: StateKey, V: StateValue> DerefMut for Write<'_, K, V> {
     #[inline]
     #[expect(clippy::expect_used, reason = "an entry that was filled stays filled while it is borrowed")]
     fn deref_mut(&mut self) -> &mut V {
-        let live = &mut self.table.live;
-        live.mark(self.at);
-        live.value_mut(self.at).expect("the entry was filled")
+        self.table.live.change(self.at).expect("the entry was filled")
     }
 }

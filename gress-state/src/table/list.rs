@@ -17,7 +17,7 @@ use super::{
     Cold, StateDescription, ValueTable,
     aging::{Aged, Verdict},
     live::Origin,
-    slot_key::{SlotKey, StoredKey, element_hash, spread_element},
+    slot_key::{SlotKey, StoredKey, element_hash},
 };
 use crate::{
     key::{Key, StateKey, encode_key},
@@ -46,12 +46,8 @@ pub(crate) struct ChunkKey<K> {
 }
 
 impl<K: StateKey> SlotKey for ChunkKey<K> {
-    fn spread(hash: u64) -> u64 {
-        spread_element(hash)
-    }
-
-    fn push_store_key(&self, hash: u64, _: WindowPart, into: &mut Vec<u8>) -> Result<()> {
-        key_layout::push_prefix(KeyGroup::of_hash(hash), WindowPart::None, into);
+    fn push_store_key(&self, group: KeyGroup, _: WindowPart, into: &mut Vec<u8>) -> Result<()> {
+        key_layout::push_prefix(group, WindowPart::None, into);
         encode_key(&self.key, into)?;
         into.extend_from_slice(&self.number.to_be_bytes());
         Ok(())
@@ -469,7 +465,7 @@ impl<K: StateKey> ListTable<K> {
 fn store_key<K: StateKey>(key: &Key<K>, number: u64) -> Vec<u8> {
     let (mut store_key, place) = (Vec::new(), chunk_key(key, number));
     // A key that was looked up can be encoded.
-    let _ = place.value().push_store_key(place.hash(), WindowPart::None, &mut store_key);
+    let _ = place.value().push_store_key(place.group(), WindowPart::None, &mut store_key);
     store_key
 }
 

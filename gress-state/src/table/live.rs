@@ -5,33 +5,36 @@ use super::{
     Cold, Evicted, TableStats,
     aging::{Aged, Aging, Verdict},
     heap::HeapEstimate,
+    slot::{Epoch, Mark, Slot, tag_of},
+    slot_index::SlotIndex,
     slot_key::SlotKey,
     slot_set::SlotSet,
 };
 use crate::{
     key::{Key, StateValue},
-    key_layout::{WindowPart, hex},
-    run::UnsortedRun,
+    key_layout::WindowPart,
+    prefetch::{LINE_BYTES, prefetch, prefetch_end},
     task_time::TaskTime,
-    ttl::{Expiry, NEVER, Stamp, Ttl},
+    ttl::{Expiry, NEVER, Ttl},
 };
-use gress_core::{Error, KeyGroup, Result, StateName, codec};
-use hashbrown::HashTable;
-use std::{cell::Cell, rc::Rc, sync::Arc};
+use gress_core::{KeyGroup, Result, codec};
+use std::{rc::Rc, sync::Arc};
 
 /// A table up to this size grows by doubling.
 const FEW_SLOTS: usize = 1 << 12;
+/// A table up to this size stays in the processor's caches by itself.
+const CACHED_BYTES: usize = 1 << 17;
 
 /// Live entries of one state and window.
 pub(crate) struct Live<K, V> {
     window: WindowPart,
-    index: HashTable<u32>,
+    index: SlotIndex,
     slots: Vec<Option<Slot<K, V>>>,
     /// What the table will take at most, where that is known.
     limit_bytes: Option<usize>,
     vacant: Vec<u32>,
-    /// Counts up at each seal. A slot is dirty if it was changed in this epoch, and pending if in an older one.
-    epoch: u32,
+    /// Changes at each seal. A slot is dirty if it was changed in this epoch, and pending if in the one before.
+    epoch: Epoch,
     /// Slots that became dirty in this epoch.
     dirty: SlotSet,
     /// Slots that were dirty when the last seal began and may still be pending.
@@ -42,23 +45,6 @@ pub(crate) struct Live<K, V> {
     groups: u128,
     /// Of a state whose entries expire: their ages.
     aging: Option<Box<Aging>>,
-}
-
-pub(crate) struct Slot<K, V> {
-    hash: u64,
-    /// The epoch in which the entry was changed and not yet encoded since; 0 if it is clean.
-    changed_in: u32,
-    /// The store does not have this value.
-    stale: bool,
-    /// The store may have some value for the key.
-    in_store: bool,
-    /// The checkpoint may have some value for the key.
-    in_checkpoint: bool,
-    /// Read or written since the eviction hand last passed.
-    recent: Cell<bool>,
-    pub key: K,
-    /// `None`: known to be absent, or removed.
-    pub value: Option<V>,
 }
 
 /// Where an entry that is put into the table comes from.
@@ -74,11 +60,11 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
     pub(crate) fn new(window: WindowPart) -> Self {
         Live {
             window,
-            index: HashTable::new(),
+            index: SlotIndex::default(),
             slots: Vec::new(),
             limit_bytes: None,
             vacant: Vec::new(),
-            epoch: 1,
+            epoch: Epoch::default(),
             dirty: SlotSet::default(),
             sealing: SlotSet::default(),
             hand: 0,
@@ -186,33 +172,37 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
     /// The slot of `key`, if it is live.
     #[inline]
     pub(crate) fn find(&self, key: &Key<K>) -> Option<u32> {
-        self.index.find(K::spread(key.hash()), |&at| self.is(at, key)).copied()
+        self.find_by(key.hash(), |other| *other == **key)
     }
 
     /// The slot with this hash whose key `is` the one that is looked for.
     #[inline]
     pub(crate) fn find_by(&self, hash: u64, is: impl Fn(&K) -> bool) -> Option<u32> {
-        let found = |at: &u32| self.slots[*at as usize].as_ref().is_some_and(|slot| slot.hash == hash && is(&slot.key));
-        self.index.find(K::spread(hash), found).copied()
+        let found = |at: u32| self.slots[at as usize].as_ref().is_some_and(|slot| is(&slot.key));
+        self.index.find(tag_of(hash), found)
     }
 
-    #[inline]
-    fn is(&self, at: u32, key: &Key<K>) -> bool {
-        self.slots[at as usize].as_ref().is_some_and(|slot| slot.hash == key.hash() && slot.key == **key)
-    }
-
-    /// Reads index and slot of each hash. No read depends on another, so their cache misses overlap.
-    pub(crate) fn look_ahead(&self, hashes: &[u64]) {
-        let slot_is = |at: u32, hash| self.slots[at as usize].as_ref().is_some_and(|slot| slot.hash == hash);
-        let found = hashes.iter().filter(|&&hash| self.index.find(K::spread(hash), |&at| slot_is(at, hash)).is_some());
-        std::hint::black_box(found.count());
+    /// Tells the processor what will be read: for `soon` the slots, for `later` where the index has them. Cache misses of
+    /// several keys overlap, also with work on the keys before.
+    pub(crate) fn look_ahead(&self, soon: &[u64], later: &[u64]) {
+        if self.slots.len() * size_of::<Option<Slot<K, V>>>() < CACHED_BYTES {
+            return;
+        }
+        later.iter().for_each(|hash| self.index.prefetch(tag_of(*hash)));
+        for slot in soon.iter().filter_map(|hash| self.index.guess(tag_of(*hash))) {
+            prefetch(&self.slots, slot as usize);
+            // Slots of other sizes lie across the end of a line.
+            if !LINE_BYTES.is_multiple_of(size_of::<Option<Slot<K, V>>>()) {
+                prefetch_end(&self.slots, slot as usize);
+            }
+        }
     }
 
     /// The value in slot `at`, which was found just now.
     #[inline]
     pub(crate) fn value(&self, at: u32) -> Option<&V> {
         let slot = self.slots[at as usize].as_ref()?;
-        slot.recent.set(true);
+        slot.used();
         slot.value.as_ref()
     }
 
@@ -250,7 +240,7 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
         if key.value().is_whole() {
             return Ok(None);
         }
-        let store_key = |into: &mut Vec<u8>| key.value().push_store_key(key.hash(), self.window, into);
+        let store_key = |into: &mut Vec<u8>| key.value().push_store_key(key.group(), self.window, into);
         cold.load::<V, _>(store_key, |stored| self.decode(stored))
     }
 
@@ -277,9 +267,9 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
             aging.set(at, updated);
         }
         if let Some(slot) = &mut self.slots[at as usize] {
-            slot.stale = origin == Origin::Checkpoint;
-            slot.in_store = origin == Origin::Store && found;
-            slot.in_checkpoint = found;
+            slot.set(Mark::Stale, origin == Origin::Checkpoint);
+            slot.set(Mark::InStore, origin == Origin::Store && found);
+            slot.set(Mark::InCheckpoint, found);
         }
         at
     }
@@ -287,16 +277,7 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
     fn insert_slot(&mut self, key: K, hash: u64, value: Option<V>) -> u32 {
         self.heap.placed(&key, value.as_ref());
         self.groups |= 1 << KeyGroup::of_hash(hash).0;
-        let slot = Slot {
-            hash,
-            changed_in: 0,
-            stale: false,
-            in_store: false,
-            in_checkpoint: false,
-            recent: Cell::new(true),
-            key,
-            value,
-        };
+        let slot = Slot::new(key, hash, value);
         let at = self.vacant.pop().unwrap_or(self.slots.len() as u32);
         slot.key.placed(at);
         match self.slots.get_mut(at as usize) {
@@ -308,9 +289,7 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
                 self.slots.push(Some(slot));
             }
         }
-        let slots = &self.slots;
-        let hash_of = |&other: &u32| slots[other as usize].as_ref().map_or(0, |slot| K::spread(slot.hash));
-        self.index.insert_unique(K::spread(hash), at, hash_of);
+        self.index.insert(tag_of(hash), at);
         at
     }
 
@@ -352,12 +331,12 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
     pub(crate) fn touch(&mut self, at: u32, cold: &mut Cold) -> Result<()> {
         let epoch = self.epoch;
         let Some(slot) = self.slots[at as usize].as_mut() else { return Ok(()) };
-        slot.recent.set(true);
+        slot.used();
         self.heap.used(&slot.key, slot.value.as_ref());
-        if slot.changed_in == epoch || slot.changed_in == 0 {
-            return Ok(());
+        match slot.changed_in {
+            Some(changed) if changed != epoch => self.encode_pending(at, cold),
+            _ => Ok(()),
         }
-        self.encode_pending(at, cold)
     }
 
     /// Marks slot `at` as changed. It was made ready by [`Live::touch`].
@@ -366,12 +345,26 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
         if self.ages() {
             self.mark_age(at);
         }
-        let epoch = self.epoch;
-        if let Some(slot) = self.slots[at as usize].as_mut()
-            && slot.changed_in != epoch
+        if let Some(slot) = &self.slots[at as usize]
+            && slot.changed_in != Some(self.epoch)
         {
-            slot.changed_in = epoch;
-            slot.stale = true;
+            self.become_dirty(at);
+        }
+    }
+
+    /// Marks slot `at` as changed and gives its value, to be changed. It was made ready by [`Live::touch`].
+    #[inline]
+    pub(crate) fn change(&mut self, at: u32) -> Option<&mut V> {
+        self.mark(at);
+        self.value_mut(at)
+    }
+
+    /// Once an epoch for each slot, and so apart from what happens at each change.
+    #[inline(never)]
+    fn become_dirty(&mut self, at: u32) {
+        if let Some(slot) = &mut self.slots[at as usize] {
+            slot.changed_in = Some(self.epoch);
+            slot.set(Mark::Stale, true);
             self.dirty.insert(at);
         }
     }
@@ -418,7 +411,8 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
     pub(crate) fn insert_new(&mut self, key: &Key<K>, value: V, maybe_cold: bool) -> u32 {
         let at = self.insert_slot(key.value().clone(), key.hash(), Some(value));
         if let Some(slot) = &mut self.slots[at as usize] {
-            (slot.in_store, slot.in_checkpoint) = (maybe_cold, maybe_cold);
+            slot.set(Mark::InStore, maybe_cold);
+            slot.set(Mark::InCheckpoint, maybe_cold);
         }
         self.mark(at);
         at
@@ -437,7 +431,7 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
         self.touch(at, cold)?;
         let Some(slot) = self.slots[at as usize].as_mut() else { return Ok(None) };
         let Some(value) = slot.value.take() else { return Ok(None) };
-        if slot.in_store || slot.in_checkpoint {
+        if slot.is(Mark::InStore) || slot.is(Mark::InCheckpoint) {
             self.mark(at);
         } else {
             self.free(at);
@@ -449,7 +443,8 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
     pub(crate) fn remove_blindly(&mut self, key: &Key<K>) {
         let at = self.insert_slot(key.value().clone(), key.hash(), None);
         if let Some(slot) = &mut self.slots[at as usize] {
-            (slot.in_store, slot.in_checkpoint) = (true, true);
+            slot.set(Mark::InStore, true);
+            slot.set(Mark::InCheckpoint, true);
         }
         self.mark(at);
     }
@@ -458,16 +453,15 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
     /// have anything.
     pub(crate) fn forget(&mut self, at: u32, cold: &mut Cold) -> Result<bool> {
         self.encode_pending(at, cold)?;
-        let behind = self.slots[at as usize].as_ref().is_some_and(|slot| slot.in_store || slot.in_checkpoint);
+        let behind =
+            self.slots[at as usize].as_ref().is_some_and(|slot| slot.is(Mark::InStore) || slot.is(Mark::InCheckpoint));
         self.free(at);
         Ok(behind)
     }
 
     fn free(&mut self, at: u32) {
         if let Some(slot) = self.slots[at as usize].take() {
-            if let Ok(found) = self.index.find_entry(K::spread(slot.hash), |&other| other == at) {
-                found.remove();
-            }
+            self.index.remove(slot.tag, at);
             slot.key.freed();
             if let Some(aging) = &mut self.aging {
                 aging.set(at, NEVER);
@@ -480,7 +474,7 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
 
     pub(crate) fn begin_seal(&mut self) {
         debug_assert!(self.sealing.is_empty(), "the seal before has ended");
-        self.epoch += 1;
+        self.epoch = self.epoch.next();
         // The set that is empty now takes what becomes dirty from here on: neither is ever allocated anew.
         std::mem::swap(&mut self.sealing, &mut self.dirty);
         if let Some(aging) = &mut self.aging {
@@ -510,24 +504,24 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
         let (epoch, window) = (self.epoch, self.window);
         let Cold { sealed, name, .. } = cold;
         let Some(slot) = self.slots[at as usize].as_mut() else { return Ok(()) };
-        if slot.changed_in == 0 || slot.changed_in == epoch {
+        if slot.changed_in.is_none_or(|changed| changed == epoch) {
             return Ok(());
         }
         let over = self.aging.as_ref().is_some_and(|aging| aging.was_over_at_barrier(at)) && slot.value.is_some();
         if !over {
-            encode(slot, self.aging.as_deref().map(|aging| aging.updated(at)), window, name, sealed)?;
-        } else if slot.in_checkpoint {
-            encode_delete(slot, window, name, sealed)?;
+            slot.encode(self.aging.as_deref().map(|aging| aging.updated(at)), window, name, sealed)?;
+        } else if slot.is(Mark::InCheckpoint) {
+            slot.encode_delete(window, name, sealed)?;
         }
-        slot.changed_in = 0;
-        slot.in_checkpoint = slot.value.is_some() && !over;
+        slot.changed_in = None;
+        slot.set(Mark::InCheckpoint, slot.value.is_some() && !over);
         self.sealing.remove(at);
         Ok(())
     }
 
     /// Frees a slot that says only what store and checkpoint say too: that the key is absent.
     fn free_if_moot(&mut self, at: u32) {
-        let moot = |slot: &Slot<K, V>| slot.value.is_none() && slot.changed_in == 0 && !slot.in_store;
+        let moot = |slot: &Slot<K, V>| slot.value.is_none() && slot.changed_in.is_none() && !slot.is(Mark::InStore);
         if self.slots[at as usize].as_ref().is_some_and(moot) {
             self.free(at);
         }
@@ -548,11 +542,11 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
             self.hand = at + 1;
             passed += 1;
             let Some(slot) = &self.slots[at] else { continue };
-            if slot.recent.replace(false) {
+            if slot.take_recent() {
                 continue;
             }
             let companions = slot.key.companions();
-            if companions.iter().any(|&at| self.slots[at as usize].as_ref().is_some_and(|slot| slot.recent.get())) {
+            if companions.iter().any(|&at| self.slots[at as usize].as_ref().is_some_and(|slot| slot.is(Mark::Recent))) {
                 continue;
             }
             let mut outcome = self.evict_slot(at as u32, evicted, cold);
@@ -578,17 +572,17 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
         if slot.value.is_some() {
             slot.key.evicted();
         }
-        let into = if slot.changed_in != 0 { &mut evicted.unsealed } else { &mut evicted.sealed };
-        let behind = slot.in_store || (slot.in_checkpoint && slot.changed_in != 0);
+        let into = if slot.changed_in.is_some() { &mut evicted.unsealed } else { &mut evicted.sealed };
+        let behind = slot.is(Mark::InStore) || (slot.is(Mark::InCheckpoint) && slot.changed_in.is_some());
         if self.aging.as_ref().is_some_and(|aging| aging.is_unreachable(at)) && slot.value.is_some() {
             // What stands behind it, if anything, is as old or hidden by the delete.
-            if slot.stale && behind {
-                encode_delete(slot, self.window, &cold.name, into)?;
+            if slot.is(Mark::Stale) && behind {
+                slot.encode_delete(self.window, &cold.name, into)?;
             }
             self.count_expired();
-        } else if slot.changed_in != 0 || slot.stale {
+        } else if slot.changed_in.is_some() || slot.is(Mark::Stale) {
             let updated = self.aging.as_deref().map(|aging| aging.updated(at));
-            encode(slot, updated, self.window, &cold.name, into)?;
+            slot.encode(updated, self.window, &cold.name, into)?;
         }
         self.free(at);
         Ok(())
@@ -601,8 +595,8 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
         let mut groups: Vec<Entries<K, V>> = (0..128).map(|_| Vec::new()).collect();
         let mut kept = false;
         for slot in slots.into_iter().flatten() {
-            kept |= slot.in_checkpoint || slot.in_store;
-            groups[KeyGroup::of_hash(slot.hash).0 as usize].push((slot.key, slot.value));
+            kept |= slot.is(Mark::InCheckpoint) || slot.is(Mark::InStore);
+            groups[slot.group().0 as usize].push((slot.key, slot.value));
         }
         self.index.clear();
         Ok(Drained { groups, used: self.groups, kept })
@@ -635,22 +629,24 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
 
     /// An estimate: slots and index, and what keys and values hold on the heap by the size of their encoding.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.entries() * self.entry_bytes()
+        let entries = self.entries();
+        // What the index once grew to for entries that are gone cannot be evicted, and does not count.
+        entries * self.entry_bytes() + self.index.memory_bytes().min(entries * SlotIndex::ENTRY_BYTES_MAX)
     }
 
-    /// What one entry takes.
+    /// What one entry takes beside the index.
     fn entry_bytes(&self) -> usize {
         let age = if self.ages() { size_of::<i64>() } else { 0 };
-        size_of::<Option<Slot<K, V>>>() + K::BESIDE + size_of::<u32>() + 2 + age + self.heap.mean::<K, V>()
+        size_of::<Option<Slot<K, V>>>() + K::BESIDE + age + self.heap.mean::<K, V>()
     }
 
     /// Adds what this table holds.
     pub(crate) fn add_to(&self, stats: &mut TableStats) {
-        let dirty = self.dirty_entries();
-        stats.entries += self.entries();
-        stats.table_bytes += self.memory_bytes();
+        let (entries, dirty, bytes) = (self.entries(), self.dirty_entries(), self.memory_bytes());
+        stats.entries += entries;
+        stats.table_bytes += bytes;
         stats.dirty_entries += dirty;
-        stats.dirty_bytes += dirty * self.entry_bytes();
+        stats.dirty_bytes += (bytes as u128 * dirty as u128 / entries.max(1) as u128) as usize;
     }
 }
 
@@ -665,45 +661,4 @@ pub(crate) struct Drained<K, V> {
     pub used: u128,
     /// Whether a checkpoint or the store may hold any of the entries.
     pub kept: bool,
-}
-
-/// Encodes what a slot says of its key, with the time of its last update where the state's entries expire.
-fn encode<K: SlotKey, V: StateValue>(
-    slot: &Slot<K, V>,
-    updated: Option<i64>,
-    window: WindowPart,
-    name: &StateName,
-    into: &mut UnsortedRun,
-) -> Result<()> {
-    let Some(value) = &slot.value else { return encode_delete(slot, window, name, into) };
-    let put = into.put(
-        |into| store_key(slot, window, into),
-        |into| {
-            if let Some(updated) = updated {
-                Stamp::Updated(updated).encode(into);
-            }
-            codec::encode(value, into)
-        },
-    );
-    put.map_err(|error| unencodable(slot, window, name, error))
-}
-
-fn encode_delete<K: SlotKey, V: StateValue>(
-    slot: &Slot<K, V>,
-    window: WindowPart,
-    name: &StateName,
-    into: &mut UnsortedRun,
-) -> Result<()> {
-    into.delete(|into| store_key(slot, window, into)).map_err(|error| unencodable(slot, window, name, error))
-}
-
-fn store_key<K: SlotKey, V>(slot: &Slot<K, V>, window: WindowPart, into: &mut Vec<u8>) -> Result<()> {
-    slot.key.push_store_key(slot.hash, window, into)
-}
-
-fn unencodable<K: SlotKey, V>(slot: &Slot<K, V>, window: WindowPart, name: &StateName, error: Error) -> Error {
-    let mut key = Vec::new();
-    // A key that cannot be encoded is told as far as it goes: its error is the one that is passed on.
-    let _ = store_key(slot, window, &mut key);
-    error.at(format!("state `{name}`, store key {}", hex(&key)))
 }

@@ -16,14 +16,8 @@ pub(crate) trait SlotKey: Clone + PartialEq + 'static {
     /// Memory that an entry takes beside its slot.
     const BESIDE: usize = 0;
 
-    /// The hash by which the index finds a slot, made of the one whose top bits are the key group.
-    #[inline]
-    fn spread(hash: u64) -> u64 {
-        hash
-    }
-
-    /// Appends the store key; `hash` is that of the slot.
-    fn push_store_key(&self, hash: u64, window: WindowPart, into: &mut Vec<u8>) -> Result<()>;
+    /// Appends the store key, whose key group is that of the slot.
+    fn push_store_key(&self, group: KeyGroup, window: WindowPart, into: &mut Vec<u8>) -> Result<()>;
 
     /// About how much it holds on the heap.
     fn heap_bytes(&self) -> usize;
@@ -57,8 +51,8 @@ pub(crate) trait SlotKey: Clone + PartialEq + 'static {
 
 impl<K: StateKey> SlotKey for K {
     #[inline]
-    fn push_store_key(&self, hash: u64, window: WindowPart, into: &mut Vec<u8>) -> Result<()> {
-        key_layout::push_prefix(KeyGroup::of_hash(hash), window, into);
+    fn push_store_key(&self, group: KeyGroup, window: WindowPart, into: &mut Vec<u8>) -> Result<()> {
+        key_layout::push_prefix(group, window, into);
         encode_key(self, into)
     }
 
@@ -73,12 +67,6 @@ impl<K: StateKey> SlotKey for K {
 pub(crate) fn element_hash(of_key: u64, element: &[u8]) -> u64 {
     const GROUP: u64 = !(u64::MAX >> KEY_GROUPS.trailing_zeros());
     (of_key & GROUP) | ((key_hash(element) ^ of_key.rotate_left(32)) & !GROUP)
-}
-
-/// Where the index looks for an element: not by the bits of its key group, which all elements of a collection share.
-#[inline]
-pub(crate) fn spread_element(hash: u64) -> u64 {
-    hash.rotate_left(32)
 }
 
 /// A slot key that is whole in its store key.

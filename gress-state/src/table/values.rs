@@ -317,8 +317,8 @@ impl<K: StoredKey, V: StateValue> StateTable for ValueTable<K, V> {
         &self.cold.name
     }
 
-    fn look_ahead(&self, hashes: &[u64]) {
-        self.live.look_ahead(hashes);
+    fn look_ahead(&self, soon: &[u64], later: &[u64]) {
+        self.live.look_ahead(soon, later);
     }
 
     fn describe(&self) -> StateDescription {

@@ -3,9 +3,9 @@
 use crate::{
     key::{Key, StateKey, encode_key},
     key_layout::{self, WindowPart},
-    table::slot_key::{SlotKey, spread_element},
+    table::slot_key::SlotKey,
 };
-use gress_core::Result;
+use gress_core::{KeyGroup, Result};
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
@@ -125,11 +125,7 @@ impl<K: StateKey> SlotKey for Place<K> {
     const BESIDE: usize = 64;
 
     #[inline]
-    fn spread(hash: u64) -> u64 {
-        spread_element(hash)
-    }
-
-    fn push_store_key(&self, _: u64, _: WindowPart, into: &mut Vec<u8>) -> Result<()> {
+    fn push_store_key(&self, _: KeyGroup, _: WindowPart, into: &mut Vec<u8>) -> Result<()> {
         into.extend_from_slice(&self.head.prefix);
         into.extend_from_slice(&self.element);
         Ok(())
