@@ -1,5 +1,6 @@
 //! The benchmarks, one command each.
 
+pub(crate) mod access;
 pub(crate) mod batches;
 pub(crate) mod compare;
 pub(crate) mod compression;

@@ -21,7 +21,7 @@ mod workload;
 
 use clap::{Parser, Subcommand};
 use command::{
-    batches::Batches, compare::Compare, compression::CompressionRatios, large::Large, latency::Latency,
+    access::Access, batches::Batches, compare::Compare, compression::CompressionRatios, large::Large, latency::Latency,
     overhead::Overhead, sampling::Sampling, state::State, tombstones::Tombstones,
 };
 use gress_runtime::{Error, Result};
@@ -45,6 +45,8 @@ struct Flags {
 enum Command {
     /// A counter per key, over uniform keys: all engines in one run, medians of several rounds.
     Compare(Compare),
+    /// A counter a key without the job around it: `ValueState` beside a hash map.
+    Access(Access),
     /// Operations per second and latencies of every preset, of memory and of raw RocksDB.
     State(State),
     /// Latencies at half the peak rate, from the scheduled arrival on, with compaction and checkpoints; beside raw RocksDB.
@@ -84,6 +86,7 @@ fn run(command: Command, shared: &Shared) -> Result<usize> {
     let report = match command {
         Command::Compare(compare) if shared.json.is_none() => return compare.run().map(|()| 0),
         Command::Compare(_) => return Err(Error::argument("`compare` has no `--json`")),
+        Command::Access(access) => access.run(shared),
         Command::State(state) => state.run(shared),
         Command::Latency(latency) => latency.run(shared),
         Command::Overhead(overhead) => overhead.run(shared),

@@ -41,7 +41,9 @@ impl Report {
 
     /// Prints whether `measured` is at least `limit`.
     pub(crate) fn at_least(&mut self, claim: &str, measured: f64, limit: f64) {
-        self.judge(claim, measured >= limit, format!("{measured:.0}, wanted {limit:.0}"));
+        // Ratios need their decimals, operations per second have none to show.
+        let decimals = if limit < 100.0 { 3 } else { 0 };
+        self.judge(claim, measured >= limit, format!("{measured:.decimals$}, wanted {limit:.decimals$}"));
     }
 
     fn judge(&mut self, claim: &str, kept: bool, figures: String) {
