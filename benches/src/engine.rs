@@ -7,7 +7,11 @@ mod raw_rocksdb;
 pub(crate) use gress::{Durability, count as count_in_job};
 
 use crate::{measure::Sample, workload::Workload};
+use gress_core::ByteSize;
 use gress_runtime::Result;
+
+/// `state.memory` of the job on RocksDB: a million counters fit, and what a checkpoint of all of them takes beside them.
+pub(crate) const MEMORY: ByteSize = ByteSize(1 << 30);
 
 /// Something that counts events by key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +20,7 @@ pub(crate) enum Engine {
     Plain,
     /// A job on memory, without checkpoints.
     GressMemory,
-    /// A job on RocksDB, with a checkpoint each second.
+    /// A job on RocksDB, with a checkpoint each second and [`MEMORY`] of memory.
     GressRocksDb,
     /// A get and a put for each event, without log.
     RawRocksDb,
@@ -40,7 +44,7 @@ impl Engine {
         match self {
             Engine::Plain => plain::count(workload),
             Engine::GressMemory => gress::count(workload, Durability::None, None),
-            Engine::GressRocksDb => gress::count(workload, Durability::CheckpointEachSecond, None),
+            Engine::GressRocksDb => gress::count(workload, Durability::CheckpointEachSecond, Some(MEMORY)),
             Engine::RawRocksDb => raw_rocksdb::count(&workload.shorter(2_000_000)),
         }
     }

@@ -1,6 +1,10 @@
 //! A counter per key: all engines in one run, medians of several rounds.
 
-use crate::{engine::Engine, measure, table, workload::Workload};
+use crate::{
+    engine::{Engine, MEMORY},
+    measure, table,
+    workload::Workload,
+};
 use gress_runtime::{Error, Result};
 
 #[derive(clap::Args)]
@@ -24,7 +28,9 @@ impl Compare {
             return Err(Error::argument("`--keys`, `--events` and `--rounds` must be at least 1"));
         }
         let workload = Workload { keys, events };
-        println!("counter per key, {keys} uniform keys, one task, medians of {rounds}");
+        println!(
+            "counter per key, {keys} uniform keys, one task, medians of {rounds}, on RocksDB with `state.memory: {MEMORY}`"
+        );
         let mut samples: Vec<Vec<measure::Sample>> = Engine::ALL.iter().map(|_| Vec::new()).collect();
         for round in 1..=rounds {
             for (engine, samples) in Engine::ALL.iter().zip(&mut samples) {
