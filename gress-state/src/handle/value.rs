@@ -145,10 +145,9 @@ impl<K: StateKey, V: StateValue> ValueState<K, V> {
         let Some(at) = table.find_to_change(key)? else { return Ok(false) };
         let ValueTable { live, cold, .. } = &mut *table;
         live.touch(at, cold)?;
-        if live.value(at).is_none() {
-            return Ok(false);
-        }
-        live.change(at).map(change);
+        let Some(value) = live.value_mut(at) else { return Ok(false) };
+        change(value);
+        live.mark(at);
         Ok(true)
     }
 

@@ -11,7 +11,7 @@ use gress_core::Result;
 use std::ops::Range;
 
 /// As many chunks may be missing one after another before a walk looks for the next one.
-pub(super) const MISSES: u64 = 64;
+const MISSES: u64 = 64;
 
 /// Which chunk of a list comes next: the closed ones in ascending order, then the open end.
 #[derive(Debug, Default)]
