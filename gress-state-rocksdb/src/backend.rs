@@ -11,7 +11,7 @@ use crate::{
     shared::Shared,
     stats::{property, sum},
     store::RocksDbStore,
-    translate::translate,
+    translate::{for_small_file, translate},
     unfinished::Unfinished,
 };
 use gress_core::{Error, Result, StateName};
@@ -43,7 +43,9 @@ impl RocksDbBackend {
         if logs == Logs::Verified {
             logs::begin_first(directory, translated(Logs::Believed)?)?;
         }
-        let database = Arc::new(Database::open(directory, translated(logs)?, lock)?);
+        let all = translated(logs)?;
+        let small_file = for_small_file(&all, &options, &shared);
+        let database = Arc::new(Database::open(directory, all, small_file, lock)?);
         if durability == Durability::Wal && options.wal_sync_interval_ms > 0 {
             database.sync_log_each(Duration::from_millis(options.wal_sync_interval_ms.into()))?;
         }

@@ -27,6 +27,8 @@ pub(crate) struct Database {
     pub(crate) directory: PathBuf,
     /// What it was opened with: for further column families, and the way to its statistics.
     pub(crate) options: Options,
+    /// What small files that are added to it are written with.
+    pub(crate) small_file: Options,
     /// Numbers the files of [`crate::ingest`].
     pub(crate) next_file: AtomicU64,
     /// The checksums of its files, as far as they were read.
@@ -56,7 +58,12 @@ impl Open {
 
 impl Database {
     /// Opens the database of `directory` with all column families that it has, and holds `lock` until it is closed.
-    pub(crate) fn open(directory: &Path, options: Options, lock: Option<DirectoryLock>) -> Result<Self> {
+    pub(crate) fn open(
+        directory: &Path,
+        options: Options,
+        small_file: Options,
+        lock: Option<DirectoryLock>,
+    ) -> Result<Self> {
         ingest::remove_leftovers(directory)?;
         let families = match directory.join("CURRENT").exists() {
             true => Db::list_cf(&options, directory).map_err(wrap("list the stores of", directory))?,
@@ -77,6 +84,7 @@ impl Database {
         Ok(Database {
             directory: directory.to_path_buf(),
             options,
+            small_file,
             next_file: AtomicU64::new(0),
             known_files: KnownFiles::default(),
             expiries,

@@ -19,7 +19,7 @@ use crate::{
 };
 use gress_core::{Error, Result};
 use gress_state::run::{RunCursor, RunEntry, RunSize};
-use rocksdb::{ColumnFamily, IngestExternalFileOptions, SstFileWriter, WriteBatch, WriteOptions};
+use rocksdb::{ColumnFamily, IngestExternalFileOptions, Options, SstFileWriter, WriteBatch, WriteOptions};
 use std::{
     fs::File,
     path::{Path, PathBuf},
@@ -28,6 +28,8 @@ use std::{
 
 /// Entries of one file. Filter and index of a file lie in memory until it is finished: about 10 bytes an entry.
 const FILE_ENTRIES: usize = 2_000_000;
+/// Entries of a run up to which its file is small: its filter takes a quarter of a megabyte.
+const SMALL_FILE_ENTRIES: usize = 200_000;
 /// Bytes of a run up to which its files are read once more, into the page cache.
 const WARMED_BYTES: u64 = 256 << 20;
 
@@ -46,14 +48,16 @@ pub(crate) struct Apply<'d> {
 
 impl Apply<'_> {
     pub(crate) fn run(&self, run: &mut dyn RunCursor) -> Result<()> {
-        if let Some(size) = run.size().filter(|size| !is_large(*size)) {
+        let size = run.size();
+        if let Some(size) = size.filter(|size| !is_large(*size)) {
             return self.write(run, size);
         }
+        let small = size.is_some_and(|size| size.entries <= SMALL_FILE_ENTRIES);
         let mut chunk = Chunk::default();
         while let Some(entry) = run.next()? {
             chunk.push(entry);
             if is_large(chunk.pushed()) {
-                return self.ingest(&mut chunk, run);
+                return self.ingest(&mut chunk, run, small);
             }
         }
         let size = chunk.pushed();
@@ -121,10 +125,10 @@ impl Apply<'_> {
         Ok((batch, changes))
     }
 
-    fn ingest(&self, beginning: &mut Chunk, rest: &mut dyn RunCursor) -> Result<()> {
+    fn ingest(&self, beginning: &mut Chunk, rest: &mut dyn RunCursor, small: bool) -> Result<()> {
         // Before files are made in a folder that may be gone.
         self.database.with("write to", |_| Ok(()))?;
-        let (mut files, mut puts) = (Files::new(self), Bounds::default());
+        let (mut files, mut puts) = (Files::new(self, small), Bounds::default());
         for run in [beginning as &mut dyn RunCursor, rest] {
             while let Some(entry) = run.next()? {
                 if let RunEntry::Put { key, .. } = entry {
@@ -175,6 +179,7 @@ pub(crate) fn remove_leftovers(directory: &Path) -> Result<()> {
 /// The files of one run, of which the last is being written.
 struct Files<'d> {
     apply: &'d Apply<'d>,
+    options: &'d Options,
     finished: Finished,
     current: Option<Incoming<'d>>,
     /// The end of the range that reaches furthest beyond the files that are finished.
@@ -188,8 +193,9 @@ struct Finished {
 }
 
 impl<'d> Files<'d> {
-    fn new(apply: &'d Apply<'d>) -> Self {
-        Files { apply, finished: Finished::default(), current: None, reaching: None }
+    fn new(apply: &'d Apply<'d>, small: bool) -> Self {
+        let options = if small { &apply.database.small_file } else { &apply.database.options };
+        Files { apply, options, finished: Finished::default(), current: None, reaching: None }
     }
 
     fn add(&mut self, entry: RunEntry<'_>) -> Result<()> {
@@ -212,7 +218,7 @@ impl<'d> Files<'d> {
         let folder = database.directory.join(INCOMING);
         std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, e))?;
         let path = folder.join(format!("{}.sst", database.next_file.fetch_add(1, Ordering::Relaxed)));
-        let writer = SstFileWriter::create(&database.options);
+        let writer = SstFileWriter::create(self.options);
         writer.open(&path).map_err(wrap("begin a file beside", &database.directory))?;
         let mut file = Incoming { writer, path: Removed(path), entries: 0, ranges: Vec::new() };
         if let Some(end) = self.reaching.take() {

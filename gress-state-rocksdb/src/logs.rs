@@ -32,7 +32,7 @@ impl Logs {
 /// after the creation of a database leaves it so. `believed` are its options without verification.
 pub(crate) fn begin_first(directory: &Path, believed: rocksdb::Options) -> Result<()> {
     match directory.join("CURRENT").exists() && !has_log(directory)? {
-        true => Database::open(directory, believed, None).map(drop),
+        true => Database::open(directory, believed.clone(), believed, None).map(drop),
         false => Ok(()),
     }
 }
