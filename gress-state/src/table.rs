@@ -15,6 +15,7 @@ mod aging;
 mod cold;
 mod dropped;
 mod evicted;
+mod fetching;
 mod heap;
 mod list;
 mod live;
@@ -26,6 +27,7 @@ mod slot_set;
 mod stats;
 mod timers;
 mod values;
+mod wanted;
 mod windows;
 
 pub(crate) use cold::Cold;
@@ -45,7 +47,11 @@ use crate::{
 };
 use gress_core::{Result, Schema, StateName, schema_of};
 use serde::de::DeserializeOwned;
-use std::{any::type_name, fmt, sync::Arc};
+use std::{
+    any::{Any, type_name},
+    fmt,
+    sync::Arc,
+};
 
 /// What a task does with one of its states without knowing its types.
 pub trait StateTable {
@@ -56,6 +62,16 @@ pub trait StateTable {
     /// others what leads there. Changes nothing; a table that cannot does nothing.
     fn look_ahead(&self, soon: &[u64], later: &[u64]) {
         let _ = (soon, later);
+    }
+
+    /// Events with these keys follow, each a [`Key`](crate::Key) of the type that the state has: fetches those that are
+    /// not live from the store, many by one call, where that is worth it. No read finds anything else for it.
+    ///
+    /// # Errors
+    /// A value that does not decode, and those of the store.
+    fn fetch(&mut self, keys: &mut dyn Iterator<Item = &dyn Any>) -> Result<()> {
+        let _ = keys;
+        Ok(())
     }
 
     /// What a manifest says of the state.

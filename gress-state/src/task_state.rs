@@ -4,7 +4,7 @@ use crate::{
     accumulator::Accumulator,
     backend::Reading,
     handle::{AggregatingState, ListState, MapState, ReducingState, Timers, TimersOfTask, ValueState, WindowState},
-    key::{MapKey, StateKey, StateValue},
+    key::{Key, MapKey, StateKey, StateValue},
     run::{RunCursor, UnsortedRun},
     table::{
         Cold, ListTable, MapTable, StateDescription, StateKind, StateTable, TableStats, TaskBackend, TimerTable,
@@ -15,7 +15,7 @@ use crate::{
     ttl::{Expiry, Restamp, TtlClock, TtlDescription},
 };
 use gress_core::{Error, Result, StateName, Timestamp};
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{any::Any, cell::RefCell, rc::Rc, sync::Arc};
 
 /// Live entries of each state that [`TaskState::clean`] looks at.
 const CLEANED_ENTRIES: usize = 128;
@@ -43,6 +43,8 @@ pub struct TaskState {
 impl TaskState {
     /// Events whose state is fetched together.
     pub const LOOK_AHEAD: usize = 16;
+    /// Events whose state is read from the store together: a multiple of [`TaskState::LOOK_AHEAD`].
+    pub const FETCH_AHEAD: usize = 1024;
 
     /// State of operator `operator` that may take `budget_bytes` of memory before it spills to `backend`.
     pub fn new(operator: &str, backend: Rc<TaskBackend>, budget_bytes: usize) -> Self {
@@ -238,6 +240,15 @@ impl TaskState {
             }
             table.look_ahead(group(1), group(2));
         }
+    }
+
+    /// Events with these keys, [`TaskState::FETCH_AHEAD`] at most, come next: what the tables lack of them is read from the
+    /// stores by one call each, where it is worth it. Changes nothing that a read finds.
+    ///
+    /// # Errors
+    /// A value that does not decode, and those of the store.
+    pub fn fetch<'k, K: StateKey>(&mut self, keys: impl Iterator<Item = &'k Key<K>> + Clone) -> Result<()> {
+        self.tables.iter().try_for_each(|t| t.borrow_mut().fetch(&mut keys.clone().map(|key| key as &dyn Any)))
     }
 
     /// Marks the content of a checkpoint, in constant time per state. See [`StateTable::begin_seal`].

@@ -31,6 +31,10 @@ impl<K: StateKey, T: Data, P: Process<K, T>> KeyedOperator<K, T> for ProcessOper
         self.state.look_ahead(hashes, at);
     }
 
+    fn fetch(&mut self, events: &[Keyed<K, T>]) -> Result<()> {
+        self.state.fetch(events.iter().map(|keyed| &keyed.key))
+    }
+
     #[inline]
     fn on_event(&mut self, Keyed { key, event }: Keyed<K, T>) -> Result<()> {
         place::event_time(event.time);

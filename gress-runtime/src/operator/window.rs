@@ -35,6 +35,10 @@ impl<K: StateKey, T: Data, A: Accumulator<T>> KeyedOperator<K, T> for WindowOper
     /// Which window an event belongs to is not known by its hash.
     fn look_ahead(&mut self, _: &[u64], _: usize) {}
 
+    fn fetch(&mut self, _: &[Keyed<K, T>]) -> Result<()> {
+        Ok(())
+    }
+
     #[inline]
     fn on_event(&mut self, Keyed { key, event }: Keyed<K, T>) -> Result<()> {
         place::event_time(event.time);

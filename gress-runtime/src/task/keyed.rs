@@ -19,6 +19,8 @@ pub(crate) trait KeyedOperator<K, T> {
     fn enter(&self);
     /// See [`TaskState::look_ahead`].
     fn look_ahead(&mut self, hashes: &[u64], at: usize);
+    /// See [`TaskState::fetch`].
+    fn fetch(&mut self, events: &[Keyed<K, T>]) -> Result<()>;
     fn on_event(&mut self, keyed: Keyed<K, T>) -> Result<()>;
     /// Fires what is due at `watermark`, about `max` results at most.
     fn fire(&mut self, watermark: Timestamp, max: usize) -> Result<Flow>;
@@ -92,6 +94,15 @@ impl<K: StateKey, T, O: KeyedOperator<K, T>> KeyedBody<K, T, O> {
         Ok(flow)
     }
 
+    /// Has what the next events will look for fetched and in the caches; `rest` follows after `handled` events.
+    fn bring_near(&mut self, rest: &[Keyed<K, T>], handled: usize) -> Result<()> {
+        if handled % TaskState::FETCH_AHEAD == 0 {
+            self.operator.fetch(&rest[..rest.len().min(TaskState::FETCH_AHEAD)])?;
+        }
+        self.operator.look_ahead(&self.hashes, handled);
+        Ok(())
+    }
+
     /// Handles events until one of them makes more fire than fits into a step. What is left stays in `events`.
     fn handle_events(&mut self, gate: &mut Gate) -> Result<Flow> {
         let stamps_advance = self.inputs[self.port].stamps_advance;
@@ -100,10 +111,12 @@ impl<K: StateKey, T, O: KeyedOperator<K, T>> KeyedBody<K, T, O> {
         self.hashes.extend(events.iter().map(|keyed| keyed.key.hash()));
         let mut drained = events.drain(..);
         let mut handled = 0;
-        while let Some(keyed) = drained.next() {
-            if handled % TaskState::LOOK_AHEAD == 0 {
-                self.operator.look_ahead(&self.hashes, handled);
+        loop {
+            let rest = drained.as_slice();
+            if handled % TaskState::LOOK_AHEAD == 0 && !rest.is_empty() {
+                self.bring_near(rest, handled)?;
             }
+            let Some(keyed) = drained.next() else { break };
             handled += 1;
             let moved = stamps_advance && gate.advance(self.port, keyed.event.watermark());
             if moved && self.fire(gate)? == Flow::More {

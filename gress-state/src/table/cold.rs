@@ -92,6 +92,8 @@ pub(crate) struct Cold {
     scratch: RefCell<Vec<u8>>,
     hits: Cell<u64>,
     misses: Cell<u64>,
+    /// Keys that were read from the store before they were asked for: their first read is counted as a hit.
+    fetched: Cell<u64>,
     spills: u64,
     spilled_bytes: u64,
 }
@@ -112,6 +114,7 @@ impl Cold {
             scratch: RefCell::default(),
             hits: Cell::new(0),
             misses: Cell::new(0),
+            fetched: Cell::new(0),
             spills: 0,
             spilled_bytes: 0,
         }
@@ -130,11 +133,16 @@ impl Cold {
         self.hits.set(self.hits.get().wrapping_add(1));
     }
 
+    /// Reads that have asked the store.
+    pub(crate) fn misses(&self) -> u64 {
+        self.misses.get()
+    }
+
     /// What is counted here, for a table that adds what it holds.
     pub(crate) fn stats(&self) -> TableStats {
         TableStats {
-            hits: self.hits.get(),
-            misses: self.misses.get(),
+            hits: self.hits.get().saturating_sub(self.fetched.get()),
+            misses: self.misses.get().wrapping_add(self.fetched.get()),
             sealed_bytes: self.sealed.memory_bytes(),
             spills: self.spills,
             spilled_bytes: self.spilled_bytes,
@@ -237,6 +245,20 @@ impl Cold {
         let value = value.transpose().map_err(|e| self.undecodable::<V>(&store_key, e));
         self.scratch.replace(store_key);
         value
+    }
+
+    /// As [`Cold::load`], of many keys in ascending order, for reads that follow and will be hits.
+    pub(crate) fn load_many<V, R>(
+        &self,
+        store_keys: &[&[u8]],
+        decode: impl Fn(&[u8]) -> Result<R>,
+    ) -> Result<Vec<Option<R>>> {
+        let Some(store) = self.store.as_deref() else { return Ok(store_keys.iter().map(|_| None).collect()) };
+        self.fetched.set(self.fetched.get() + store_keys.len() as u64);
+        let mut found: Vec<_> = store_keys.iter().map(|_| None).collect();
+        store.multi_get(store_keys, &mut |at, stored| found[at] = stored.map(&decode))?;
+        let wrong = |(at, error)| self.undecodable::<V>(store_keys[at], error);
+        found.into_iter().enumerate().map(|(at, value)| value.transpose().map_err(|e| wrong((at, e)))).collect()
     }
 
     /// The key in a store key.

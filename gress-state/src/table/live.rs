@@ -22,6 +22,8 @@ use std::{rc::Rc, sync::Arc};
 
 /// A table up to this size grows by doubling.
 const FEW_SLOTS: usize = 1 << 12;
+/// Of the table's limit, what entries that are fetched for a batch may take.
+const AHEAD_OF_LIMIT: usize = 16;
 /// A table up to this size stays in the processor's caches by itself.
 const CACHED_BYTES: usize = 1 << 17;
 
@@ -240,8 +242,17 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
         if key.value().is_whole() {
             return Ok(None);
         }
-        let store_key = |into: &mut Vec<u8>| key.value().push_store_key(key.group(), self.window, into);
-        cold.load::<V, _>(store_key, |stored| self.decode(stored))
+        cold.load::<V, _>(|into| self.push_store_key(key, into), |stored| self.decode(stored))
+    }
+
+    /// Appends what the store knows `key` by.
+    pub(crate) fn push_store_key(&self, key: &Key<K>, into: &mut Vec<u8>) -> Result<()> {
+        key.value().push_store_key(key.group(), self.window, into)
+    }
+
+    /// Entries that may be put into the table for what follows: a part of what it holds at most.
+    pub(crate) fn room_ahead(&self) -> usize {
+        self.limit_bytes.map_or(usize::MAX, |bytes| bytes / AHEAD_OF_LIMIT / self.entry_bytes())
     }
 
     /// The value in stored bytes.

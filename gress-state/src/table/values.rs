@@ -3,8 +3,10 @@
 use super::{
     Cold, Dropped, Evicted, StateDescription, StateTable, TableStats,
     aging::{Aged, Verdict},
+    fetching::{Ahead, FEW, Fetching},
     live::{Live, Origin},
     slot_key::{SlotKey, StoredKey},
+    wanted::Wanted,
 };
 use crate::{
     key::{Key, StateValue},
@@ -13,7 +15,7 @@ use crate::{
     ttl::{Expiry, Stamp, Ttl},
 };
 use gress_core::{Error, Result, StateName};
-use std::{cell::RefCell, sync::Arc};
+use std::{any::Any, cell::RefCell, sync::Arc};
 
 /// Live values and what stands behind them. Handles work on both parts at once.
 pub(crate) struct ValueTable<K, V> {
@@ -24,6 +26,7 @@ pub(crate) struct ValueTable<K, V> {
     description: StateDescription,
     /// What reads would have changed while another value was borrowed from the table.
     put_off: RefCell<Vec<PutOff<K>>>,
+    fetching: Fetching,
     problem: Option<String>,
 }
 
@@ -57,7 +60,8 @@ impl<K: SlotKey, V: StateValue> ValueTable<K, V> {
         if let Some(bytes) = cold.table_bytes {
             live.limit(bytes);
         }
-        ValueTable { live, cold, dropped: Dropped::default(), description, put_off, problem: None }
+        let (dropped, fetching) = (Dropped::default(), Fetching::default());
+        ValueTable { live, cold, dropped, description, put_off, fetching, problem: None }
     }
 
     /// Entries expire by `ttl`. It is a problem if they do already, or if there are any.
@@ -255,6 +259,32 @@ impl<K: SlotKey, V: StateValue> ValueTable<K, V> {
     }
 }
 
+/// What a batch will look for.
+impl<K: SlotKey, V: StateValue> ValueTable<K, V> {
+    /// The keys that are not live, once for each event; of many that take much memory the first ones only.
+    fn lacking<'k>(&self, keys: &mut dyn Iterator<Item = &'k dyn Any>) -> impl Iterator<Item = &'k Key<K>> {
+        let keys = keys.filter_map(|key| key.downcast_ref::<Key<K>>());
+        keys.filter(|key| self.live.find(key).is_none()).take(self.live.room_ahead())
+    }
+
+    fn fetch_lacking(&mut self, keys: &mut dyn Iterator<Item = &dyn Any>) -> Result<()> {
+        let mut wanted = Wanted::new();
+        for key in self.lacking(keys) {
+            wanted.add(key, |into| self.live.push_store_key(key, into))?;
+        }
+        if wanted.len() < FEW {
+            return Ok(());
+        }
+        let ValueTable { live, cold, .. } = self;
+        let mut fetched = Vec::with_capacity(wanted.len());
+        wanted.fetch(cold, |stored| live.decode(stored), |key, value| fetched.push((key, value)))?;
+        for (key, value) in fetched {
+            live.insert(key.value().clone(), key.hash(), value, Origin::Store);
+        }
+        Ok(())
+    }
+}
+
 /// What a table of collections does as this one does.
 impl<K: SlotKey, V: StateValue> ValueTable<K, V> {
     pub(super) fn described(&self) -> StateDescription {
@@ -319,6 +349,21 @@ impl<K: StoredKey, V: StateValue> StateTable for ValueTable<K, V> {
 
     fn look_ahead(&self, soon: &[u64], later: &[u64]) {
         self.live.look_ahead(soon, later);
+    }
+
+    fn fetch(&mut self, keys: &mut dyn Iterator<Item = &dyn Any>) -> Result<()> {
+        if !self.cold.spilled() {
+            return Ok(());
+        }
+        match self.fetching.begins(self.cold.misses()) {
+            Ahead::Nothing => Ok(()),
+            Ahead::Count => {
+                let lacking = self.lacking(keys).count();
+                self.fetching.lacking(lacking);
+                Ok(())
+            }
+            Ahead::Fetch => self.fetch_lacking(keys),
+        }
     }
 
     fn describe(&self) -> StateDescription {

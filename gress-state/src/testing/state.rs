@@ -8,6 +8,7 @@
 mod cache;
 mod collections_model;
 mod errors;
+mod fetching;
 mod lifetimes;
 mod lifetimes_model;
 mod lists;
@@ -23,6 +24,7 @@ mod windows;
 pub use cache::*;
 pub use collections_model::random_steps_on_maps_and_lists_match_sorted_maps_and_vectors;
 pub use errors::*;
+pub use fetching::*;
 pub use lifetimes::*;
 pub use lifetimes_model::random_steps_on_expiring_values_match_a_sorted_map;
 pub use lists::*;
@@ -64,6 +66,11 @@ pub fn state_conformance(factory: &Factory, model_runs: u64) {
     cache::two_checkpoints_that_follow_at_once_are_both_right(factory);
     cache::a_seal_that_was_not_taken_is_not_lost_by_the_next_barrier(factory);
     cache::slots_that_come_and_go_leave_nothing_in_memory(factory);
+
+    fetching::what_a_batch_reads_is_fetched_by_one_call_and_is_what_single_reads_find(factory);
+    fetching::what_is_fetched_expires_like_what_is_read(factory);
+    fetching::a_state_that_is_only_written_or_lies_in_the_table_is_not_fetched(factory);
+    fetching::a_fetched_value_that_does_not_decode_is_told(factory);
 
     lifetimes::a_value_is_there_until_its_time_to_live_has_passed_and_not_a_millisecond_longer(factory);
     lifetimes::an_expired_value_is_absent_for_every_call(factory);

@@ -31,6 +31,7 @@ struct Seen {
     puts: AtomicUsize,
     deletes: AtomicUsize,
     gets: AtomicUsize,
+    multi_gets: AtomicUsize,
     opened: Mutex<Option<Shared>>,
 }
 
@@ -53,6 +54,11 @@ impl Spy {
     /// Single reads so far.
     pub fn gets(&self) -> usize {
         self.seen.gets.load(Relaxed)
+    }
+
+    /// Reads of many keys at once so far.
+    pub fn multi_gets(&self) -> usize {
+        self.seen.multi_gets.load(Relaxed)
     }
 
     /// Whether a backend was opened at all.
@@ -187,6 +193,7 @@ impl StateStore for SpiedStore {
     }
 
     fn multi_get(&self, keys: &[&[u8]], read: &mut dyn FnMut(usize, Option<&[u8]>)) -> Result<()> {
+        self.seen.multi_gets.fetch_add(1, Relaxed);
         self.store.multi_get(keys, read)
     }
 
