@@ -1,61 +1,50 @@
-//! The engines that count.
+//! The engines that are compared, and what each is made of.
 
-mod gress;
-mod plain;
-mod raw_rocksdb;
+pub(crate) mod gress;
+pub(crate) mod raw_rocksdb;
 
-pub(crate) use gress::{Durability, count as count_in_job};
-
-use crate::{measure::Sample, workload::Workload};
 use gress_core::ByteSize;
-use gress_runtime::Result;
+use serde::{Deserialize, Serialize};
 
-/// `state.memory` of the job on RocksDB: a million counters fit, and what a checkpoint of all of them takes beside them.
+/// `state.memory` of the jobs on RocksDB: their working sets fit, and what a checkpoint of all of it takes beside them.
 pub(crate) const MEMORY: ByteSize = ByteSize(1 << 30);
 
-/// Something that counts events by key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Something that handles the events of a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Engine {
-    /// A loop over a hash map.
+    /// What a programmer would write by hand: a loop, over a hash map if there is state.
     Plain,
     /// A job on memory, without checkpoints.
     GressMemory,
+    /// A job on memory, with a checkpoint each second.
+    GressMemoryCheckpoints,
     /// A job on RocksDB, with a checkpoint each second and [`MEMORY`] of memory.
     GressRocksDb,
     /// A get and a put for each event, without log.
     RawRocksDb,
+    /// A sorted multi-get and a write batch for each 1,000 events, without log.
+    RawRocksDbBatched,
 }
 
 impl Engine {
     /// All engines; ratios are to the first.
-    pub(crate) const ALL: [Engine; 4] = [Engine::Plain, Engine::GressMemory, Engine::GressRocksDb, Engine::RawRocksDb];
+    pub(crate) const ALL: [Engine; 6] = [
+        Engine::Plain,
+        Engine::GressMemory,
+        Engine::GressMemoryCheckpoints,
+        Engine::GressRocksDb,
+        Engine::RawRocksDb,
+        Engine::RawRocksDbBatched,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Engine::Plain => "plain hashbrown loop",
-            Engine::GressMemory => "Gress on memory, no checkpoints",
-            Engine::GressRocksDb => "Gress on RocksDB, a checkpoint each second",
-            Engine::RawRocksDb => "raw RocksDB get + put, WAL off",
-        }
-    }
-
-    /// Counts all events of the workload, or as many as a slow engine can.
-    pub(crate) fn run(self, workload: &Workload) -> Result<Sample> {
-        match self {
-            Engine::Plain => plain::count(workload),
-            Engine::GressMemory => gress::count(workload, Durability::None, None),
-            Engine::GressRocksDb => gress::count(workload, Durability::CheckpointEachSecond, Some(MEMORY)),
-            Engine::RawRocksDb => raw_rocksdb::count(&workload.shorter(2_000_000)),
-        }
-    }
-}
-
-/// Checks that an engine has counted every event.
-fn check(engine: &str, counted: u64, workload: &Workload) -> Result<()> {
-    match counted == workload.events {
-        true => Ok(()),
-        false => {
-            Err(gress_runtime::Error::operator(format!("{engine} counted {counted} of {} events", workload.events)))
+            Engine::Plain => "plain loop",
+            Engine::GressMemory => "Gress, memory, no checkpoints",
+            Engine::GressMemoryCheckpoints => "Gress, memory, a checkpoint each second",
+            Engine::GressRocksDb => "Gress, RocksDB, a checkpoint each second",
+            Engine::RawRocksDb => "raw RocksDB, get + put",
+            Engine::RawRocksDbBatched => "raw RocksDB, multi-get + write batch of 1,000",
         }
     }
 }

@@ -7,15 +7,17 @@
 
 mod command;
 mod engine;
+mod jobs;
 mod key_value;
 mod keys;
 mod latencies;
+mod limited;
 mod measure;
+mod medians;
 mod operation;
 mod report;
 mod resident;
 mod shared;
-mod table;
 mod values;
 mod workload;
 
@@ -24,7 +26,7 @@ use command::{
     access::Access, batches::Batches, compare::Compare, compression::CompressionRatios, large::Large, latency::Latency,
     overhead::Overhead, sampling::Sampling, state::State, tombstones::Tombstones,
 };
-use gress_runtime::{Error, Result};
+use gress_runtime::Result;
 use report::Report;
 use shared::Shared;
 use std::process::ExitCode;
@@ -43,8 +45,11 @@ struct Flags {
 
 #[derive(Subcommand)]
 enum Command {
-    /// A counter per key, over uniform keys: all engines in one run, medians of several rounds.
+    /// Counters, windows, lists, maps and chains: all engines in one run, medians of several rounds.
     Compare(Compare),
+    /// What `compare` has done by a process of its own.
+    #[command(hide = true)]
+    Errand,
     /// A counter a key without the job around it: `ValueState` beside a hash map.
     Access(Access),
     /// Operations per second and latencies of every preset, of memory and of raw RocksDB.
@@ -84,8 +89,8 @@ fn main() -> ExitCode {
 /// Runs a command. Gives how many limits were not kept.
 fn run(command: Command, shared: &Shared) -> Result<usize> {
     let report = match command {
-        Command::Compare(compare) if shared.json.is_none() => return compare.run().map(|()| 0),
-        Command::Compare(_) => return Err(Error::argument("`compare` has no `--json`")),
+        Command::Compare(compare) => compare.run(shared),
+        Command::Errand => return limited::serve().map(|()| 0),
         Command::Access(access) => access.run(shared),
         Command::State(state) => state.run(shared),
         Command::Latency(latency) => latency.run(shared),

@@ -24,6 +24,18 @@ fn rows(report: &Value, title: &str) -> Vec<Value> {
 }
 
 #[test]
+fn compare_runs_every_workload_on_every_engine_that_it_makes_sense_on() {
+    // Those that are larger than memory need a control group, which not every user can make.
+    let names = "counter-1k,counter-100k,counter-1m,counter-10m,counter-zipf,strings,windows,lists,maps,chain,shuffle";
+    let report = bench(&["compare", "--events", "20000", "--workloads", names]);
+    let rows = rows(&report, "medians");
+    // Raw RocksDB has no chain of functions, and a chain no state for backends and checkpoints.
+    assert_eq!(rows.len(), 10 * 6 + 2);
+    assert!(rows.iter().all(|row| row["events/s"].as_u64() > Some(0)), "{rows:?}");
+    assert_eq!(report["limits"].as_array().map(Vec::len), Some(5));
+}
+
+#[test]
 fn state_measures_eight_operations_on_memory_and_on_each_preset_beside_raw_rocksdb() {
     let report = bench(&["state", "--size", "200KiB", "--seconds", "0.005", "--values", "100", "--skew", "zipf"]);
     let rows = rows(&report, "1");

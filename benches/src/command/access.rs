@@ -1,12 +1,13 @@
 //! State access alone: a counter a key, all keys there already, beside a hash map in the same run.
 
 use crate::{
+    jobs::text,
+    medians::median,
     report::{
         Cell::{Count, Ratio},
         Report, Row,
     },
     shared::Shared,
-    table::median,
     workload::Workload,
 };
 use gress_core::{Error, Result};
@@ -56,7 +57,7 @@ impl Access {
         report.setting("rounds", rounds);
         let (mut rows, mut ratios) = (Vec::new(), Vec::new());
         for keys in counts {
-            let workload = Workload { keys, events: accesses };
+            let workload = Workload::uniform(keys, accesses);
             for kind in [KeyType::U64, KeyType::Pair, KeyType::String] {
                 if !self.of.is_empty() && !self.of.contains(&kind) {
                     continue;
@@ -89,21 +90,13 @@ impl Access {
     }
 }
 
-/// 16 hexadecimal digits.
-fn text(key: u64) -> String {
-    let mut text = String::with_capacity(16);
-    text.extend((0..16).rev().map(|digit| char::from(b"0123456789abcdef"[(key >> (4 * digit)) as usize & 15])));
-    text
-}
-
 /// Accesses a second of a hash map and of [`ValueState`].
 fn both<K: StateKey>(workload: &Workload, rounds: usize, key_of: impl Fn(u64) -> K) -> Result<(f64, f64)> {
-    let all = Workload { events: workload.keys, ..*workload };
     let (mut plain, mut gress) = (Plain::<K>::default(), Gress::<K>::new());
-    for key in 0..all.keys {
+    for key in 0..workload.keys {
         plain.counts.insert(key_of(key), 0);
     }
-    gress.count(0..all.keys, &key_of)?;
+    gress.count(0..workload.keys, &key_of)?;
     let clock = SystemClock::start();
     let per_second = |from: Duration| workload.events as f64 / (clock.now() - from).as_secs_f64();
     let (mut of_plain, mut of_gress) = (Vec::new(), Vec::new());
@@ -117,7 +110,7 @@ fn both<K: StateKey>(workload: &Workload, rounds: usize, key_of: impl Fn(u64) ->
         of_gress.push(per_second(begun));
     }
     let counted = workload.events * rounds as u64;
-    let (plain, gress) = (plain.counts.values().sum::<u64>(), gress.sum(all.keys, &key_of)? - all.keys);
+    let (plain, gress) = (plain.counts.values().sum::<u64>(), gress.sum(workload.keys, &key_of)? - workload.keys);
     if (plain, gress) != (counted, counted) {
         return Err(Error::operator(format!("{plain} and {gress} were counted instead of {counted}")));
     }

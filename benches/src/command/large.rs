@@ -1,7 +1,8 @@
 //! State that is larger than its memory budget, with keys that are not there.
 
 use crate::{
-    engine::{self, Durability},
+    engine::gress::Settings,
+    jobs::count_with,
     key_value::{KeyValue, Subject},
     keys::{Key, Keys, Skew, key},
     latencies::Latencies,
@@ -16,7 +17,7 @@ use crate::{
     workload::Workload,
 };
 use gress_core::ByteSize;
-use gress_runtime::{Clock, Error, Result, SystemClock};
+use gress_runtime::{Clock, Error, Result, SystemClock, config::Backend};
 use gress_state_rocksdb::RocksDbConfig;
 use std::time::Duration;
 
@@ -89,10 +90,10 @@ impl Large {
 
     fn count_in_job(&self, budget: ByteSize, report: &mut Report) -> Result<u64> {
         let keys = self.times * budget.0 / COUNTER_BYTES;
-        let workload = Workload { keys, events: 2 * keys };
+        let workload = Workload::uniform(keys, 2 * keys);
+        let settings = Settings { backend: Backend::RocksDb, checkpoints: true, memory: Some(budget), parallelism: 1 };
         let before = resident::anonymous()?;
-        let (sample, peak) =
-            resident::peak_during(|| engine::count_in_job(&workload, Durability::CheckpointEachSecond, Some(budget)))?;
+        let (sample, peak) = resident::peak_during(|| count_with(settings, &workload, |key| key))?;
         let row = Row::default()
             .with("keys", Count(keys))
             .with("events", Count(workload.events))

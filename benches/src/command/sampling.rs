@@ -3,10 +3,10 @@
 use crate::{
     key_value::{KeyValue, Subject, fill},
     keys::{Keys, Skew},
+    medians::median,
     operation::Operation,
     report::{Cell::Ratio, Report, Row},
     shared::Shared,
-    table::median,
     values::Values,
 };
 use gress_runtime::{Clock, Result, SystemClock};

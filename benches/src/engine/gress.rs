@@ -1,57 +1,109 @@
-//! A whole job: source, exchange, keyed process with state, sink.
+//! Jobs of Gress: where their state lives, and a sink that adds up what reaches it.
 
-use crate::{
-    measure::{Sample, measure},
-    workload::Workload,
+use super::{Engine, MEMORY};
+use crate::measure::{Sample, measure};
+use gress_core::{ByteSize, CheckpointId, Event};
+use gress_runtime::{
+    Data, Error,
+    config::{Backend, Config},
+    prelude::*,
+    sink::{Committer, Prepare, Sink, Writer, WriterContext},
 };
-use gress_core::ByteSize;
-use gress_runtime::{config::Backend, prelude::*};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
-/// Whether the job's state is durable.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Durability {
-    /// In memory, without checkpoints.
-    None,
-    /// On RocksDB, with a checkpoint each second.
-    CheckpointEachSecond,
+/// What the job of an engine is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub backend: Backend,
+    /// Whether there is a checkpoint each second.
+    pub checkpoints: bool,
+    pub memory: Option<ByteSize>,
+    pub parallelism: usize,
 }
 
-struct Count {
-    seen: ValueState<u64, u64>,
-}
-
-impl Process<u64, u64> for Count {
-    type Out = u64;
-    #[inline]
-    fn on_event(&mut self, key: &Key<u64>, _: Event<u64>, _: &mut Output<u64>) -> Result<()> {
-        *self.seen.entry(key)?.or_insert(0) += 1;
-        Ok(())
-    }
-}
-
-/// Counts all events of the workload, with this `state.memory`.
-pub(crate) fn count(workload: &Workload, durability: Durability, memory: Option<ByteSize>) -> Result<Sample> {
-    let folder = tempfile::tempdir()?;
-    let mut config = Config::default();
-    config.state.memory = memory;
-    match durability {
-        Durability::None => config.state.backend = Backend::Memory,
-        Durability::CheckpointEachSecond => {
-            config.state.backend = Backend::RocksDb;
-            config.checkpoint.interval = seconds(1);
-            config.checkpoint.directory = Some(folder.path().join("checkpoints"));
-            config.state.directory = Some(folder.path().join("state"));
+impl Settings {
+    /// `None` for an engine that is not Gress.
+    pub(crate) fn of(engine: Engine) -> Option<Settings> {
+        let settings = |backend, checkpoints, memory| Some(Settings { backend, checkpoints, memory, parallelism: 1 });
+        match engine {
+            Engine::GressMemory => settings(Backend::Memory, false, None),
+            Engine::GressMemoryCheckpoints => settings(Backend::Memory, true, None),
+            Engine::GressRocksDb => settings(Backend::RocksDb, true, Some(MEMORY)),
+            Engine::Plain | Engine::RawRocksDb | Engine::RawRocksDbBatched => None,
         }
     }
-    let keys = *workload;
-    let job = Job::new(config);
-    job.source("keys", Generate::new(1, workload.events, move |_, index| keys.key(index)))
-        .key_by(|key| *key)
-        .process("count", |state| Count { seen: state.value("seen") })
-        .sink("nowhere", Discard);
-    measure(workload.events, || {
-        let report = job.run()?;
-        super::check("the job", report.progress.events, workload)?;
-        Ok(report.progress.checkpoints)
-    })
+
+    /// Runs the job that `build` builds, which reads `events` events.
+    pub(crate) fn run(self, events: u64, build: impl FnOnce(&Job)) -> Result<Sample> {
+        let folder = tempfile::tempdir()?;
+        let mut config = Config { parallelism: self.parallelism, ..Config::default() };
+        config.state.backend = self.backend;
+        config.state.memory = self.memory;
+        config.state.directory = Some(folder.path().join("state"));
+        if self.checkpoints {
+            config.checkpoint.interval = seconds(1);
+            config.checkpoint.directory = Some(folder.path().join("checkpoints"));
+        }
+        let job = Job::new(config);
+        build(&job);
+        measure(events, || {
+            let report = job.run()?;
+            same("the job read", report.progress.events, events)?;
+            Ok(report.progress.checkpoints)
+        })
+    }
+}
+
+/// Checks a figure that must be exact.
+pub(crate) fn same(what: &str, is: u64, expected: u64) -> Result<()> {
+    match is == expected {
+        true => Ok(()),
+        false => Err(Error::operator(format!("{what} {is} instead of {expected}"))),
+    }
+}
+
+/// A sink that adds up a number of each event.
+#[derive(Clone, Debug)]
+pub(crate) struct Total<F> {
+    of: F,
+    total: Arc<AtomicU64>,
+}
+
+impl<F> Total<F> {
+    pub(crate) fn of<T>(of: F) -> Self
+    where
+        F: Fn(&T) -> u64,
+    {
+        Total { of, total: Arc::default() }
+    }
+
+    /// What has reached all writers that have ended.
+    pub(crate) fn total(&self) -> u64 {
+        self.total.load(Relaxed)
+    }
+}
+
+impl<T: Data, F: Fn(&T) -> u64 + Clone + Send + Sync + 'static> Sink<T> for Total<F> {
+    fn open(&self, _: &WriterContext) -> Result<Box<dyn Writer<T>>> {
+        Ok(Box::new(self.clone()))
+    }
+
+    fn committer(&self) -> Option<Arc<dyn Committer>> {
+        None
+    }
+}
+
+impl<T, F: Fn(&T) -> u64> Writer<T> for Total<F> {
+    fn write(&mut self, events: &mut Vec<Event<T>>) -> Result<()> {
+        let sum = events.drain(..).fold(0_u64, |sum, event| sum.wrapping_add((self.of)(&event.value)));
+        self.total.fetch_add(sum, Relaxed);
+        Ok(())
+    }
+
+    fn prepare(&mut self, _: CheckpointId) -> Result<Option<Prepare>> {
+        Ok(None)
+    }
 }
