@@ -73,7 +73,7 @@ fn values<K: StateKey, V: StateValue>(task: &mut TaskState, entries: &Entries) {
     for (store_key, value) in entries {
         // What was put aside into the store is decoded when it is asked for.
         let bytes = store_key.get(2..).unwrap_or_default();
-        let (Ok(key), Ok(value)) = (ordered::decode::<K>(bytes), codec::decode::<V>(value)) else { continue };
+        let (Ok(key), Ok(value)) = (ordered::decode::<K>(bytes), V::decode_value(value)) else { continue };
         let key = KeyMaker::default().key(key).expect("what was decoded can be encoded");
         if store_key.starts_with(&key.group().0.to_be_bytes()) && encoded(key.value()) == bytes {
             let found = state.get(&key).expect("it decodes").expect("what was restored is found under its key");
@@ -84,7 +84,7 @@ fn values<K: StateKey, V: StateValue>(task: &mut TaskState, entries: &Entries) {
 
 fn bytes_of<V: StateValue>(value: &V) -> Vec<u8> {
     let mut bytes = Vec::new();
-    codec::encode(value, &mut bytes).expect("what was decoded can be encoded");
+    value.encode_value(&mut bytes).expect("what was decoded can be encoded");
     bytes
 }
 

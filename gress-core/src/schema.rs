@@ -51,6 +51,11 @@ use std::fmt;
 pub struct Schema(String);
 
 impl Schema {
+    /// The shape of what only its reader knows: `any`.
+    pub fn any() -> Self {
+        Schema("any".to_owned())
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

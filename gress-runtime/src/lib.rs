@@ -23,8 +23,8 @@ pub use gress_core::{
     ByteSize, CheckpointId, Data, Error, ErrorKind, Event, Result, Timestamp, hours, millis, minutes, seconds,
 };
 pub use gress_state::{
-    Accumulator, AggregatingState, Key, ListState, MapKey, MapState, ReducingState, StateKey, StateValue, Timers, Ttl,
-    ValueState,
+    Accumulator, AggregatingState, Coded, Key, ListState, MapKey, MapState, ReducingState, StateKey, StateValue,
+    Timers, Ttl, ValueCodec, ValueState,
 };
 pub use job::{Aggregated, Job, JobHandle, KeyedStream, Outcome, Processed, Report, Stream, WindowedStream};
 pub use metrics::Progress;
@@ -35,9 +35,9 @@ pub use window::{TimeWindow, Tumbling, Windowed};
 /// Everything that a job needs: `use gress_runtime::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Accumulator, AggregatingState, Event, Job, Key, KeyedStream, ListState, MapState, Output, Process,
+        Accumulator, AggregatingState, Coded, Event, Job, Key, KeyedStream, ListState, MapState, Output, Process,
         ReducingState, Report, Result, SideOutput, StateScope, Stream, Tag, TimeWindow, Timer, Timers, Timestamp, Ttl,
-        Tumbling, ValueState, Watermarks, Windowed,
+        Tumbling, ValueCodec, ValueState, Watermarks, Windowed,
         config::Config,
         hours, millis, minutes, seconds,
         sink::{Collect, Discard, JsonLines},

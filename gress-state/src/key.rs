@@ -16,11 +16,6 @@ use std::{any::type_name, hash::Hash, ops::Deref};
 pub trait StateKey: Ord + Hash + Clone + Send + Serialize + DeserializeOwned + 'static {}
 impl<K: Ord + Hash + Clone + Send + Serialize + DeserializeOwned + 'static> StateKey for K {}
 
-/// What may be state: anything that serde can write and read.
-#[diagnostic::on_unimplemented(message = "`{Self}` cannot be state", note = "add `#[derive(Serialize, Deserialize)]`")]
-pub trait StateValue: Serialize + DeserializeOwned + Send + 'static {}
-impl<V: Serialize + DeserializeOwned + Send + 'static> StateValue for V {}
-
 /// What a map in state may have as keys: anything that serde can write and read.
 ///
 /// The encoding of [`gress_core::ordered`] alone decides which map keys are equal and how they are ordered; `Eq` and `Ord` are

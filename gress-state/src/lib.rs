@@ -29,6 +29,7 @@ mod task_time;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod ttl;
+mod value;
 mod wall_clock;
 
 pub use accumulator::Accumulator;
@@ -37,10 +38,11 @@ pub use handle::{
     AggregatingState, DueTimer, Entry, FiringWindow, ListIter, ListState, MapEntry, MapIter, MapState, MapWrite, Read,
     ReducingState, Timers, TimersOfTask, ValueState, WindowState, Write,
 };
-pub use key::{Key, KeyMaker, Keyed, MapKey, StateKey, StateValue};
+pub use key::{Key, KeyMaker, Keyed, MapKey, StateKey};
 pub use key_value::{KeyValueOptions, KeyValueState};
 pub use store::{EachRow, KeyRange, StateStore, prefix_end};
 pub use table::{MapKeyDescription, StateDescription, StateKind, StateTable, TableStats, TaskBackend};
 pub use task_state::{Spilled, TaskState};
 pub use ttl::Ttl;
+pub use value::{Coded, StateValue, ValueCodec};
 pub use wall_clock::{ManualWallClock, SystemWallClock, WallClock};

@@ -44,8 +44,9 @@ pub(crate) use windows::{Firing, WindowTable};
 use crate::{
     run::{RunCursor, UnsortedRun},
     ttl::{Expiry, TtlDescription},
+    value::StateValue,
 };
-use gress_core::{Result, Schema, StateName, schema_of};
+use gress_core::{Result, Schema, StateName, codec, schema_of};
 use serde::de::DeserializeOwned;
 use std::{
     any::{Any, type_name},
@@ -164,6 +165,9 @@ pub struct StateDescription {
     /// Of a map, what its values are found by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub map_key: Option<MapKeyDescription>,
+    /// Name of the codec of its values, where it is another than the manifest's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<String>,
     /// When its entries expire, if they do: then each value begins with a stamp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<TtlDescription>,
@@ -171,25 +175,31 @@ pub struct StateDescription {
 
 impl StateDescription {
     /// A state of this kind from `K` to `V`.
-    pub fn of<K: DeserializeOwned, V: DeserializeOwned>(kind: StateKind) -> Self {
+    pub fn of<K: DeserializeOwned, V: StateValue>(kind: StateKind) -> Self {
         StateDescription {
             kind,
             key_type: type_name::<K>().to_owned(),
             value_type: type_name::<V>().to_owned(),
             key_schema: schema_of::<K>(),
-            value_schema: schema_of::<V>(),
+            value_schema: V::value_schema(),
             map_key: None,
+            codec: (V::CODEC != codec::NAME).then(|| V::CODEC.to_owned()),
             ttl: None,
         }
     }
 
     /// A state with a map from `E` to `V` for each `K`.
-    pub fn of_map<K: DeserializeOwned, E: DeserializeOwned, V: DeserializeOwned>() -> Self {
+    pub fn of_map<K: DeserializeOwned, E: DeserializeOwned, V: StateValue>() -> Self {
         let map_key = MapKeyDescription { type_name: type_name::<E>().to_owned(), schema: schema_of::<E>() };
         StateDescription { map_key: Some(map_key), ..StateDescription::of::<K, V>(StateKind::Map) }
     }
 
-    /// What of the state `stored` differs so that it cannot be read as this one: kind, shape of the keys or of the values.
+    /// Name of the codec of its values.
+    pub fn codec_name(&self) -> &str {
+        self.codec.as_deref().unwrap_or(codec::NAME)
+    }
+
+    /// What of the state `stored` differs so that it cannot be read as this one: kind, codec, shape of the keys or of the values.
     /// A type that was only renamed does not.
     pub fn difference(&self, stored: &StateDescription) -> Option<String> {
         let differs = |what: &str, stored: &dyn fmt::Display, ours: &dyn fmt::Display| {
@@ -205,6 +215,9 @@ impl StateDescription {
             && ours.schema != stored.schema
         {
             return differs("map keys", &stored.schema, &ours.schema);
+        }
+        if self.codec_name() != stored.codec_name() {
+            return differs("the codec", &stored.codec_name(), &self.codec_name());
         }
         if self.value_schema != stored.value_schema {
             return differs("values", &stored.value_schema, &self.value_schema);

@@ -4,7 +4,7 @@ use crate::{
     accumulator::Accumulator,
     backend::Reading,
     handle::{AggregatingState, ListState, MapState, ReducingState, Timers, TimersOfTask, ValueState, WindowState},
-    key::{Key, MapKey, StateKey, StateValue},
+    key::{Key, MapKey, StateKey},
     run::{RunCursor, UnsortedRun},
     table::{
         Cold, ListTable, MapTable, StateDescription, StateKind, StateTable, TableStats, TaskBackend, TimerTable,
@@ -13,6 +13,7 @@ use crate::{
     task_budget::{Due, TaskBudget},
     task_time::TaskTime,
     ttl::{Expiry, Restamp, TtlClock, TtlDescription},
+    value::StateValue,
 };
 use gress_core::{Error, Result, StateName, Timestamp};
 use std::{any::Any, cell::RefCell, rc::Rc, sync::Arc};

@@ -14,4 +14,5 @@ mod restart;
 mod sums;
 #[cfg(feature = "tool")]
 mod tool;
+mod versions;
 mod window;

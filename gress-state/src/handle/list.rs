@@ -1,11 +1,12 @@
 //! A list a key: appended to without reading it, read item by item.
 
 use crate::{
-    key::{Key, StateKey, StateValue},
+    key::{Key, StateKey},
     table::{ListCursor, ListTable, take_item},
     ttl::Ttl,
+    value::StateValue,
 };
-use gress_core::{Result, codec};
+use gress_core::{Error, Result};
 use std::{cell::RefCell, marker::PhantomData, rc::Rc};
 
 /// A list a key, in the order of addition. A list without items and a list that is absent are the same.
@@ -47,7 +48,7 @@ impl<K: StateKey, T: StateValue> ListState<K, T> {
     #[inline]
     pub fn add(&mut self, key: &Key<K>, item: &T) -> Result<()> {
         self.scratch.clear();
-        codec::encode(item, &mut self.scratch)?;
+        item.encode_value(&mut self.scratch).map_err(|e| self.unencodable(key, e))?;
         let mut table = self.table.borrow_mut();
         if table.live.ages() {
             table.catch_up()?;
@@ -60,8 +61,14 @@ impl<K: StateKey, T: StateValue> ListState<K, T> {
     /// # Errors
     /// As [`ListState::add`].
     pub fn add_all<'t>(&mut self, key: &Key<K>, items: impl IntoIterator<Item = &'t T>) -> Result<()> {
-        let encoded = Encoded::of(items)?;
+        let encoded = Encoded::of(items).map_err(|e| self.unencodable(key, e))?;
         self.append_all(key, &encoded)
+    }
+
+    /// What is said of an item that cannot be encoded.
+    #[cold]
+    fn unencodable(&self, key: &Key<K>, error: Error) -> Error {
+        self.table.borrow().unencodable_item(key, error)
     }
 
     fn append_all(&mut self, key: &Key<K>, encoded: &Encoded) -> Result<()> {
@@ -75,7 +82,7 @@ impl<K: StateKey, T: StateValue> ListState<K, T> {
     /// # Errors
     /// As [`ListState::add`].
     pub fn update<'t>(&mut self, key: &Key<K>, items: impl IntoIterator<Item = &'t T>) -> Result<()> {
-        let encoded = Encoded::of(items)?;
+        let encoded = Encoded::of(items).map_err(|e| self.unencodable(key, e))?;
         self.clear(key)?;
         self.append_all(key, &encoded)
     }
@@ -112,7 +119,7 @@ impl<K: StateKey, T: StateValue> ListState<K, T> {
     /// # Errors
     /// Those of the store, and items that do not decode: what was looked at before is done.
     pub fn retain(&mut self, key: &Key<K>, mut keep: impl FnMut(&T) -> bool) -> Result<()> {
-        self.table.borrow_mut().retain(key, |item| codec::decode(item).map(|item| keep(&item)))
+        self.table.borrow_mut().retain(key, |item| T::decode_value(item).map(|item| keep(&item)))
     }
 
     /// Removes the list.
@@ -143,7 +150,7 @@ impl Encoded {
     fn of<'t, T: StateValue>(items: impl IntoIterator<Item = &'t T>) -> Result<Self> {
         let mut encoded = Encoded { bytes: Vec::new(), ends: Vec::new() };
         for item in items {
-            codec::encode(item, &mut encoded.bytes)?;
+            item.encode_value(&mut encoded.bytes)?;
             encoded.ends.push(encoded.bytes.len());
         }
         Ok(encoded)
@@ -179,7 +186,7 @@ impl<K: StateKey, T: StateValue> ListIter<'_, K, T> {
         let mut rest = &self.chunk[self.read..];
         let item = take_item(&mut rest)?;
         self.read = self.chunk.len() - rest.len();
-        let item = codec::decode(item);
+        let item = T::decode_value(item);
         item.map(Some).map_err(|e| self.table.borrow().undecodable_item::<T>(self.key, &self.cursor, e))
     }
 }

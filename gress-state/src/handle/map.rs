@@ -2,9 +2,10 @@
 
 use super::value::Read;
 use crate::{
-    key::{Key, MapKey, StateKey, StateValue, encode_key},
+    key::{Key, MapKey, StateKey, encode_key},
     table::{Found, MapTable, Met, Place, ValueTable, Walk},
     ttl::Ttl,
+    value::StateValue,
 };
 use gress_core::Result;
 use serde::Serialize;

@@ -1,9 +1,10 @@
 //! One value a key, into which everything that is added is reduced.
 
 use crate::{
-    key::{Key, StateKey, StateValue},
+    key::{Key, StateKey},
     table::ValueTable,
     ttl::Ttl,
+    value::StateValue,
 };
 use gress_core::Result;
 use std::{cell::RefCell, rc::Rc};

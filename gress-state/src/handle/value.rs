@@ -1,9 +1,10 @@
 //! One value a key: reads like a map that is durable.
 
 use crate::{
-    key::{Key, StateKey, StateValue},
+    key::{Key, StateKey},
     table::{Found, ValueTable},
     ttl::Ttl,
+    value::StateValue,
 };
 use gress_core::Result;
 use std::{

@@ -1,8 +1,9 @@
 //! Accumulators by key and window, for the window operator.
 
 use crate::{
-    key::{Key, StateKey, StateValue},
+    key::{Key, StateKey},
     table::{Firing, WindowTable},
+    value::StateValue,
 };
 use gress_core::{Result, Timestamp};
 use std::{cell::RefCell, rc::Rc};

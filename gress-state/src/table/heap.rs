@@ -1,8 +1,7 @@
 //! What live entries hold on the heap, by sampling the length of their encoding.
 
 use super::slot_key::SlotKey;
-use crate::key::StateValue;
-use gress_core::codec;
+use crate::value::StateValue;
 
 /// The mean length of encoded keys and values, from every 64th use: a hint of what types with a heap hold there. Newer
 /// samples weigh more, for values that grow.
@@ -46,7 +45,7 @@ impl HeapEstimate {
             (counted.entries, counted.bytes) = (counted.entries / 2, counted.bytes / 2);
         }
         counted.entries += 1;
-        counted.bytes += (key.heap_bytes() + value.map_or(0, codec::encoded_len)) as u64;
+        counted.bytes += (key.heap_bytes() + value.map_or(0, StateValue::value_len)) as u64;
     }
 
     /// An entry has gained so many bytes, or lost them.
@@ -63,7 +62,7 @@ impl HeapEstimate {
             return;
         }
         if self.uses.is_multiple_of(64) {
-            self.sample(key.heap_bytes() + value.map_or(0, codec::encoded_len));
+            self.sample(key.heap_bytes() + value.map_or(0, StateValue::value_len));
         }
         self.uses += 1;
     }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     key::{Key, StateKey, encode_key},
-    key_layout::{self, WindowPart},
+    key_layout::{self, WindowPart, hex},
 };
 pub(crate) use chunk::restamp as restamp_chunk;
 pub(crate) use chunk::take_item;
@@ -454,6 +454,11 @@ impl<K: StateKey> ListTable<K> {
     /// What is said of an item of the chunk that was read last.
     pub(crate) fn undecodable_item<T>(&self, key: &Key<K>, cursor: &ListCursor, error: Error) -> Error {
         self.cold.undecodable::<T>(&store_key(key, cursor.number), error)
+    }
+
+    /// What is said of an item that cannot be encoded.
+    pub(crate) fn unencodable_item(&self, key: &Key<K>, error: Error) -> Error {
+        error.at(format!("state `{}`, store key {}", self.cold.name, hex(&store_key(key, OPEN))))
     }
 
     /// What is said of a chunk whose items cannot be read.

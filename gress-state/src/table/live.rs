@@ -11,13 +11,14 @@ use super::{
     slot_set::SlotSet,
 };
 use crate::{
-    key::{Key, StateValue},
+    key::Key,
     key_layout::WindowPart,
     prefetch::{LINE_BYTES, prefetch, prefetch_end},
     task_time::TaskTime,
     ttl::{Expiry, NEVER, Ttl},
+    value::StateValue,
 };
-use gress_core::{KeyGroup, Result, codec};
+use gress_core::{KeyGroup, Result};
 use std::{rc::Rc, sync::Arc};
 
 /// A table up to this size grows by doubling.
@@ -261,7 +262,7 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
             true => Aging::split(stored)?,
             false => (NEVER, stored),
         };
-        Ok(Aged { value: codec::decode(bytes)?, updated })
+        Ok(Aged { value: V::decode_value(bytes)?, updated })
     }
 
     /// The last update that stored bytes tell of.

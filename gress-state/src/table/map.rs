@@ -19,10 +19,11 @@ use super::{
     values::Found,
 };
 use crate::{
-    key::{Key, MapKey, StateKey, StateValue},
+    key::{Key, MapKey, StateKey},
     run::{RunCursor, UnsortedRun},
     store::{KeyRange, prefix_end},
     ttl::{Expiry, Ttl},
+    value::StateValue,
 };
 use gress_core::{Error, Result, StateName};
 use hashbrown::HashTable;

@@ -2,12 +2,12 @@
 
 use super::slot_key::SlotKey;
 use crate::{
-    key::StateValue,
     key_layout::{WindowPart, hex},
     run::UnsortedRun,
     ttl::Stamp,
+    value::StateValue,
 };
-use gress_core::{Error, KeyGroup, Result, StateName, codec};
+use gress_core::{Error, KeyGroup, Result, StateName};
 use std::cell::Cell;
 
 /// A key, what is known of its value, and what store and checkpoint have of it.
@@ -113,7 +113,7 @@ impl<K: SlotKey, V: StateValue> Slot<K, V> {
                 if let Some(updated) = updated {
                     Stamp::Updated(updated).encode(into);
                 }
-                codec::encode(value, into)
+                value.encode_value(into)
             },
         );
         put.map_err(|error| self.unencodable(window, name, error))

@@ -9,10 +9,11 @@ use super::{
     wanted::Wanted,
 };
 use crate::{
-    key::{Key, StateValue},
+    key::Key,
     key_layout::WindowPart,
     run::{Fate, Mapped, RunCursor, RunEntry, UnsortedRun},
     ttl::{Expiry, Stamp, Ttl},
+    value::StateValue,
 };
 use gress_core::{Error, Result, StateName};
 use std::{any::Any, cell::RefCell, sync::Arc};

@@ -6,12 +6,13 @@ use super::{
     values::put,
 };
 use crate::{
-    key::{Key, StateKey, StateValue},
+    key::{Key, StateKey},
     key_layout::{self, WindowPart},
     run::{RunCursor, UnsortedRun},
     store::{KeyRange, prefix_end},
+    value::StateValue,
 };
-use gress_core::{KeyGroup, Result, StateName, Timestamp, codec};
+use gress_core::{KeyGroup, Result, StateName, Timestamp};
 use std::collections::BTreeMap;
 
 /// How many rows of a store one look takes.
@@ -155,7 +156,7 @@ impl<K: StateKey, V: StateValue> WindowTable<K, V> {
             for (store_key, bytes) in rows {
                 let encoded = key_layout::split(&store_key, 2)?.encoded_key.to_vec();
                 let key = self.cold.decode_key::<K>(&store_key, &encoded)?;
-                let value = codec::decode::<V>(&bytes).map_err(|e| self.cold.undecodable::<V>(&store_key, e))?;
+                let value = V::decode_value(&bytes).map_err(|e| self.cold.undecodable::<V>(&store_key, e))?;
                 content.insert(encoded, (key, value));
             }
         }

@@ -6,6 +6,7 @@
 #![expect(clippy::missing_errors_doc, reason = "what fails here fails the check")]
 
 mod cache;
+mod codecs;
 mod collections_model;
 mod errors;
 mod fetching;
@@ -22,6 +23,7 @@ mod values;
 mod windows;
 
 pub use cache::*;
+pub use codecs::*;
 pub use collections_model::random_steps_on_maps_and_lists_match_sorted_maps_and_vectors;
 pub use errors::*;
 pub use fetching::*;
@@ -133,6 +135,11 @@ pub fn state_conformance(factory: &Factory, model_runs: u64) {
     maps::a_map_of_ten_times_the_budget_stays_within_it(factory);
     maps::entries_of_a_map_expire_one_by_one(factory);
     maps::reads_renew_the_entries_of_a_map_or_give_expired_ones_once(factory);
+
+    codecs::state_with_a_codec_of_its_own_is_what_was_written_and_is_kept_in_the_format_of_the_codec(factory);
+    codecs::an_accumulator_with_a_codec_of_its_own_accumulates_as_without(factory);
+    codecs::a_value_with_a_codec_of_its_own_expires_as_any_other(factory);
+    codecs::a_codec_that_fails_is_told_with_state_and_key_and_changes_nothing(factory);
 
     errors::a_value_that_does_not_decode_is_told_and_changes_nothing(factory);
     errors::an_expiring_value_that_does_not_decode_is_told(factory);

@@ -5,8 +5,9 @@ use super::{
     head::{is_empty, push_prefix},
 };
 use crate::{
-    key::{Key, MapKey, StateKey, StateValue},
+    key::{Key, MapKey, StateKey},
     store::prefix_end,
+    value::StateValue,
 };
 use gress_core::Result;
 use std::{collections::VecDeque, ops::Bound, rc::Rc};
