@@ -3,7 +3,7 @@
 use crate::input::Input;
 use gress_core::{ErrorKind, Result, StateName, codec};
 use gress_state::{
-    Key, ListState, StateKind, TaskState, Ttl,
+    Key, ListState, StateDescription, StateKind, TaskState, Ttl, Version,
     memory::MemoryFactory,
     run::{RunEntry, RunReader, RunWriter},
     testing::state::{Factory, Task, key},
@@ -23,8 +23,8 @@ type Chunks = BTreeMap<u64, Vec<u8>>;
 /// The number of the chunk in which a list ends.
 const OPEN: u64 = u64::MAX;
 
-/// One byte says which time to live the list has, which it had, and whether it is kept in memory; then come chunks, each behind
-/// its number, of which 0 stands for the open end.
+/// One byte says which time to live the list has, which it had, whether it is kept in memory, and whether its items are
+/// migrated; then come chunks, each behind its number, of which 0 stands for the open end.
 pub fn check(input: &[u8]) {
     let mut input = Input::new(input);
     let kind = input.byte();
@@ -44,10 +44,30 @@ pub fn check(input: &[u8]) {
             kept == Some(true)
         });
     }
+    if kind & 0x20 != 0 {
+        migrate(&mut chunks, ttl);
+    }
     let budget = if kind & 0x10 == 0 { usize::MAX } else { 0 };
     if let Some(read) = damaged_or(use_list(&chunks, ttl, budget)) {
         assert!(read <= bytes, "{read} items in {bytes} bytes");
     }
+}
+
+/// Migrates items to a version of the same type: what can be read is as it was.
+fn migrate(chunks: &mut Chunks, ttl: Option<Ttl>) {
+    let factory: Factory = Arc::new(MemoryFactory);
+    let mut task = Task::by_hand(&factory, usize::MAX);
+    let _list = declare(&mut task.state, ttl).version(Version::new(2).migrate(1, |item: Item| Ok(item)));
+    let ttl = ttl.map(TtlDescription::from);
+    let stored = StateDescription { ttl, ..StateDescription::of::<u8, Item>(StateKind::List) };
+    let conversion = task.state.conversion(&name(), &stored).expect("it is migrated from version 1");
+    let conversion = conversion.expect("it has another version");
+    chunks.retain(|_, stored| {
+        let mut into = Vec::new();
+        let kept = damaged_or(conversion.convert(stored, &mut into));
+        *stored = into;
+        kept == Some(true)
+    });
 }
 
 /// Everything that can be done with a list; gives how many items were found in it.
@@ -151,7 +171,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     }
     for kind in 0..4_u8 {
         for (items, other) in [(1, kind), (3, kind), (3, 1), (3, 0), (2_000, kind)] {
-            for memory in [0, 0x10] {
+            for memory in [0, 0x10, 0x20] {
                 let mut seed = vec![other | kind << 2 | memory];
                 for (key, value) in sealed(ttl(kind), items) {
                     let number = u64::from_be_bytes(key[key.len() - 8..].try_into().expect("it ends in a number"));

@@ -24,7 +24,7 @@ pub use gress_core::{
 };
 pub use gress_state::{
     Accumulator, AggregatingState, Coded, Key, ListState, MapKey, MapState, ReducingState, StateKey, StateValue,
-    Timers, Ttl, ValueCodec, ValueState,
+    Timers, Ttl, ValueCodec, ValueState, Version,
 };
 pub use job::{Aggregated, Job, JobHandle, KeyedStream, Outcome, Processed, Report, Stream, WindowedStream};
 pub use metrics::Progress;
@@ -37,7 +37,7 @@ pub mod prelude {
     pub use crate::{
         Accumulator, AggregatingState, Coded, Event, Job, Key, KeyedStream, ListState, MapState, Output, Process,
         ReducingState, Report, Result, SideOutput, StateScope, Stream, Tag, TimeWindow, Timer, Timers, Timestamp, Ttl,
-        Tumbling, ValueCodec, ValueState, Watermarks, Windowed,
+        Tumbling, ValueCodec, ValueState, Version, Watermarks, Windowed,
         config::Config,
         hours, millis, minutes, seconds,
         sink::{Collect, Discard, JsonLines},

@@ -12,6 +12,7 @@
 mod accumulator;
 mod backend;
 pub mod checkpoint;
+mod conversion;
 pub mod directory;
 mod framed;
 mod handle;
@@ -30,10 +31,12 @@ mod task_time;
 pub mod testing;
 pub mod ttl;
 mod value;
+mod version;
 mod wall_clock;
 
 pub use accumulator::Accumulator;
 pub use backend::{BackendFactory, BackendStats, CheckpointFile, Reading, StateBackend};
+pub use conversion::Conversion;
 pub use handle::{
     AggregatingState, DueTimer, Entry, FiringWindow, ListIter, ListState, MapEntry, MapIter, MapState, MapWrite, Read,
     ReducingState, Timers, TimersOfTask, ValueState, WindowState, Write,
@@ -45,4 +48,5 @@ pub use table::{MapKeyDescription, StateDescription, StateKind, StateTable, Tabl
 pub use task_state::{Spilled, TaskState};
 pub use ttl::Ttl;
 pub use value::{Coded, StateValue, ValueCodec};
+pub use version::{FIRST_VERSION, Version};
 pub use wall_clock::{ManualWallClock, SystemWallClock, WallClock};

@@ -34,7 +34,7 @@ pub(crate) use cold::Cold;
 pub use cold::TaskBackend;
 use dropped::Dropped;
 pub(crate) use evicted::Evicted;
-pub(crate) use list::{ListCursor, ListTable, restamp_chunk, take_item};
+pub(crate) use list::{ListCursor, ListTable, migrate_chunk, restamp_chunk, take_item};
 pub(crate) use map::{MapTable, Met, Place, Walk};
 pub use stats::TableStats;
 pub(crate) use timers::TimerTable;
@@ -45,6 +45,7 @@ use crate::{
     run::{RunCursor, UnsortedRun},
     ttl::{Expiry, TtlDescription},
     value::StateValue,
+    version::{FIRST_VERSION, Versions},
 };
 use gress_core::{Result, Schema, StateName, codec, schema_of};
 use serde::de::DeserializeOwned;
@@ -80,6 +81,12 @@ pub trait StateTable {
 
     /// What is wrong with how the state was declared.
     fn problem(&self) -> Option<String> {
+        None
+    }
+
+    /// How values of other versions become those of its own, if it was given one.
+    #[doc(hidden)]
+    fn versions(&self) -> Option<Versions> {
         None
     }
 
@@ -168,6 +175,9 @@ pub struct StateDescription {
     /// Name of the codec of its values, where it is another than the manifest's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codec: Option<String>,
+    /// The version of its values.
+    #[serde(default = "first_version", skip_serializing_if = "is_first_version")]
+    pub version: u32,
     /// When its entries expire, if they do: then each value begins with a stamp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<TtlDescription>,
@@ -183,6 +193,7 @@ impl StateDescription {
             key_schema: schema_of::<K>(),
             value_schema: V::value_schema(),
             map_key: None,
+            version: FIRST_VERSION,
             codec: (V::CODEC != codec::NAME).then(|| V::CODEC.to_owned()),
             ttl: None,
         }
@@ -199,12 +210,9 @@ impl StateDescription {
         self.codec.as_deref().unwrap_or(codec::NAME)
     }
 
-    /// What of the state `stored` differs so that it cannot be read as this one: kind, codec, shape of the keys or of the values.
-    /// A type that was only renamed does not.
-    pub fn difference(&self, stored: &StateDescription) -> Option<String> {
-        let differs = |what: &str, stored: &dyn fmt::Display, ours: &dyn fmt::Display| {
-            Some(format!("{what} `{stored}` in the checkpoint, `{ours}` in the job"))
-        };
+    /// What of the state `stored` differs so that its entries are not found as those of this one are: kind, shape of the
+    /// keys. A type that was only renamed does not.
+    pub(crate) fn difference_in_place(&self, stored: &StateDescription) -> Option<String> {
         if self.kind != stored.kind {
             return differs("the kind", &format!("{:?}", stored.kind), &format!("{:?}", self.kind));
         }
@@ -216,6 +224,11 @@ impl StateDescription {
         {
             return differs("map keys", &stored.schema, &ours.schema);
         }
+        None
+    }
+
+    /// What of the state `stored` differs so that its values cannot be read as those of this one: codec, shape.
+    pub(crate) fn difference_in_values(&self, stored: &StateDescription) -> Option<String> {
         if self.codec_name() != stored.codec_name() {
             return differs("the codec", &stored.codec_name(), &self.codec_name());
         }
@@ -224,6 +237,18 @@ impl StateDescription {
         }
         None
     }
+}
+
+fn differs(what: &str, stored: &dyn fmt::Display, ours: &dyn fmt::Display) -> Option<String> {
+    Some(format!("{what} `{stored}` in the checkpoint, `{ours}` in the job"))
+}
+
+fn first_version() -> u32 {
+    FIRST_VERSION
+}
+
+fn is_first_version(version: &u32) -> bool {
+    *version == FIRST_VERSION
 }
 
 impl fmt::Display for StateDescription {

@@ -3,6 +3,7 @@
 use crate::{
     accumulator::Accumulator,
     backend::Reading,
+    conversion::Conversion,
     handle::{AggregatingState, ListState, MapState, ReducingState, Timers, TimersOfTask, ValueState, WindowState},
     key::{Key, MapKey, StateKey},
     run::{RunCursor, UnsortedRun},
@@ -12,7 +13,7 @@ use crate::{
     },
     task_budget::{Due, TaskBudget},
     task_time::TaskTime,
-    ttl::{Expiry, Restamp, TtlClock, TtlDescription},
+    ttl::{Expiry, TtlClock},
     value::StateValue,
 };
 use gress_core::{Error, Result, StateName, Timestamp};
@@ -209,15 +210,18 @@ impl TaskState {
         self.tables.iter().map(|t| t.borrow()).map(|t| (t.name().clone(), t.expired())).collect()
     }
 
-    /// How values of a state of this kind that were stored under one time to live become those of another, now; `None` if
-    /// they are the same.
-    pub fn restamp(
-        &self,
-        kind: StateKind,
-        stored: Option<TtlDescription>,
-        ours: Option<TtlDescription>,
-    ) -> Option<Restamp> {
-        Restamp::between(stored, ours, |clock| self.time.horizon(clock)).map(|restamp| restamp.of(kind))
+    /// How values of the state `name` that a checkpoint describes so become those of the job, now; `None` if they are such.
+    ///
+    /// # Errors
+    /// A state that the operator does not have, and values that cannot become its own: of another kind, with other keys, of a
+    /// version that is not known.
+    pub fn conversion(&self, name: &StateName, stored: &StateDescription) -> Result<Option<Conversion>> {
+        let table = self.tables.iter().map(|t| t.borrow()).find(|t| t.name() == name);
+        let table = table.ok_or_else(|| {
+            Error::refused(format!("the checkpoint has the state `{name}`, the job has none of this name"))
+        })?;
+        let (ours, versions) = (table.describe(), table.versions());
+        Conversion::between(name, stored, &ours, versions.as_ref(), |clock| self.time.horizon(clock))
     }
 
     /// Name and description of each state.

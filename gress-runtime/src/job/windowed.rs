@@ -10,7 +10,7 @@ use crate::{
     window::{Tumbling, Windowed},
 };
 use gress_core::Data;
-use gress_state::{Accumulator, StateKey};
+use gress_state::{Accumulator, FIRST_VERSION, StateKey, Version};
 use std::{ops::Deref, panic::Location, sync::Arc};
 
 /// A keyed stream whose events are grouped by windows.
@@ -25,6 +25,17 @@ impl<K: StateKey, T: Data> WindowedStream<K, T> {
     /// the watermark reaches its last millisecond; events that come later are late.
     #[track_caller]
     pub fn aggregate<A: Accumulator<T>>(&self, name: &str, empty: A) -> Aggregated<K, T, A::Out> {
+        self.aggregate_versioned(name, empty, Version::new(FIRST_VERSION))
+    }
+
+    /// As [`WindowedStream::aggregate`], with accumulators of this version: those of older ones are migrated.
+    #[track_caller]
+    pub fn aggregate_versioned<A: Accumulator<T>>(
+        &self,
+        name: &str,
+        empty: A,
+        version: Version<A>,
+    ) -> Aggregated<K, T, A::Out> {
         let at = Location::caller();
         let graph = &self.keyed.stream.graph;
         graph.name(name, at);
@@ -32,6 +43,9 @@ impl<K: StateKey, T: Data> WindowedStream<K, T> {
             graph.problem(format!(
                 "the window `{name}` at {at} has no event time: add `.event_time(…)` after its source"
             ));
+        }
+        if let Some(problem) = version.problem() {
+            graph.problem(format!("the accumulator of `{name}` at {at} {problem}"));
         }
         let exchange = self.keyed.exchange(name);
         let facts = self.keyed.facts_behind(name);
@@ -45,7 +59,7 @@ impl<K: StateKey, T: Data> WindowedStream<K, T> {
                 label: label.clone(),
                 windows,
                 empty: empty.clone(),
-                accumulators: state.windows("windows"),
+                accumulators: state.windows("windows").version(version.clone()),
                 state,
                 firing: None,
                 out: Vec::new(),

@@ -15,7 +15,7 @@ use crate::{
     operator::{ChainSeal, SealedSink},
 };
 use crossbeam_channel::Sender;
-use gress_core::{Barrier, CheckpointId, Error, Result, StateName, TaskId};
+use gress_core::{Barrier, CheckpointId, Result, StateName, TaskId};
 use gress_state::{
     StateDescription, TaskState,
     checkpoint::{
@@ -25,7 +25,7 @@ use gress_state::{
     ttl::Expiry,
 };
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     ops::{AddAssign, Range},
     sync::Arc,
     time::Duration,
@@ -195,28 +195,20 @@ impl Sealing {
 
     /// Declares the task's states, and fills them from the checkpoint that the job goes on from.
     pub(crate) fn restore(&mut self, state: &mut TaskState, restored: Option<&TaskSnapshot>) -> Result<()> {
-        let described = state.describe();
+        // What cannot be read is refused before anything is rewritten.
+        let mut conversions = HashMap::new();
         for stored in restored.iter().flat_map(|task| &task.states) {
-            let known = described.iter().find(|(name, _)| *name == stored.name);
-            let (_, description) = known.ok_or_else(|| {
-                Error::refused(format!("the checkpoint has the state `{}`, the job has none of this name", stored.name))
-            })?;
-            if let Some(difference) = description.difference(&stored.description) {
-                return Err(Error::refused(format!(
-                    "the state `{}` has {difference}: give the changed state another name",
-                    stored.name
-                )));
-            }
+            conversions.insert(&stored.name, state.conversion(&stored.name, &stored.description)?);
         }
-        for ((name, description), expiry) in described.into_iter().zip(state.expiries()) {
+        for ((name, description), expiry) in state.describe().into_iter().zip(state.expiries()) {
             let stored = restored.iter().flat_map(|task| &task.states).find(|stored| stored.name == name);
             let mut chain = stored.map(|stored| stored.chain.clone()).unwrap_or_default();
-            if let (Some(submit), Some(stored)) = (&self.submit, stored.filter(|_| !chain.runs.is_empty())) {
+            if let (Some(submit), false) = (&self.submit, chain.runs.is_empty()) {
                 let storage = submit.storage.as_ref();
-                if let Some(restamp) = state.restamp(description.kind, stored.description.ttl, description.ttl) {
+                if let Some(Some(conversion)) = conversions.get(&name) {
                     // The next checkpoint says that all values are of the new kind: so they are, before anything is read.
-                    let restamp = |stored: &[u8], into: &mut Vec<u8>| restamp.restamp(stored, into);
-                    let rewritten = chain.rewrite(&self.names.next_run(), storage, restamp);
+                    let convert = |stored: &[u8], into: &mut Vec<u8>| conversion.convert(stored, into);
+                    let rewritten = chain.rewrite(&self.names.next_run(), storage, convert);
                     chain = rewritten.map_err(|e| e.at(format!("state `{name}`")))?;
                 }
                 state.restore(&name, &mut chain.content(storage)?)?;

@@ -5,6 +5,7 @@ use crate::{
     key::{Key, StateKey},
     table::ValueTable,
     ttl::Ttl,
+    version::Version,
 };
 use gress_core::Result;
 use std::{cell::RefCell, marker::PhantomData, rc::Rc};
@@ -20,6 +21,13 @@ pub struct AggregatingState<K, T, A> {
 impl<K: StateKey, T, A: Accumulator<T>> AggregatingState<K, T, A> {
     pub(crate) fn new(table: Rc<RefCell<ValueTable<K, A>>>, empty: A) -> Self {
         AggregatingState { table, empty, of: PhantomData }
+    }
+
+    /// Accumulators have this version, and those of older ones are migrated: see [`Version`]. Said once, where the state is declared.
+    #[must_use]
+    pub fn version(self, version: Version<A>) -> Self {
+        self.table.borrow_mut().version(version.into_versions());
+        self
     }
 
     /// Entries expire by `ttl`: see [`crate::ValueState::ttl`]. An addition is an update.

@@ -5,6 +5,7 @@ use crate::{
     table::{ListCursor, ListTable, take_item},
     ttl::Ttl,
     value::StateValue,
+    version::Version,
 };
 use gress_core::{Error, Result};
 use std::{cell::RefCell, marker::PhantomData, rc::Rc};
@@ -31,6 +32,14 @@ pub struct ListState<K, T> {
 impl<K: StateKey, T: StateValue> ListState<K, T> {
     pub(crate) fn new(table: Rc<RefCell<ListTable<K>>>) -> Self {
         ListState { table, scratch: Vec::new(), of: PhantomData }
+    }
+
+    /// Items have this version, and those of older ones are migrated: see [`Version`]. Said once, where the state is
+    /// declared.
+    #[must_use]
+    pub fn version(self, version: Version<T>) -> Self {
+        self.table.borrow_mut().version(version.into_versions());
+        self
     }
 
     /// Items expire by `ttl`, each by its own age: see [`crate::ValueState::ttl`]. A list whose items have all expired is

@@ -6,6 +6,7 @@ use crate::{
     table::{Found, MapTable, Met, Place, ValueTable, Walk},
     ttl::Ttl,
     value::StateValue,
+    version::Version,
 };
 use gress_core::Result;
 use serde::Serialize;
@@ -43,6 +44,14 @@ pub struct MapState<K, E, V> {
 impl<K: StateKey, E: MapKey, V: StateValue> MapState<K, E, V> {
     pub(crate) fn new(table: Rc<RefCell<MapTable<K, E, V>>>) -> Self {
         MapState { table, scratch: RefCell::default() }
+    }
+
+    /// Values have this version, and those of older ones are migrated: see [`Version`]. Said once, where the state is
+    /// declared.
+    #[must_use]
+    pub fn version(self, version: Version<V>) -> Self {
+        self.table.borrow_mut().values.version(version.into_versions());
+        self
     }
 
     /// Entries expire by `ttl`, each by its own age: see [`crate::ValueState::ttl`]. A map whose entries have all expired is

@@ -5,6 +5,7 @@ use crate::{
     table::ValueTable,
     ttl::Ttl,
     value::StateValue,
+    version::Version,
 };
 use gress_core::Result;
 use std::{cell::RefCell, rc::Rc};
@@ -31,6 +32,13 @@ pub struct ReducingState<K, V> {
 impl<K: StateKey, V: StateValue> ReducingState<K, V> {
     pub(crate) fn new(table: Rc<RefCell<ValueTable<K, V>>>, reduce: Reducer<V>) -> Self {
         ReducingState { table, reduce }
+    }
+
+    /// Values have this version, and those of older ones are migrated: see [`Version`]. Said once, where the state is declared.
+    #[must_use]
+    pub fn version(self, version: Version<V>) -> Self {
+        self.table.borrow_mut().version(version.into_versions());
+        self
     }
 
     /// Entries expire by `ttl`: see [`crate::ValueState::ttl`]. An addition is an update.

@@ -5,6 +5,7 @@ use crate::{
     table::{Found, ValueTable},
     ttl::Ttl,
     value::StateValue,
+    version::Version,
 };
 use gress_core::Result;
 use std::{
@@ -31,6 +32,13 @@ pub struct ValueState<K, V> {
 impl<K: StateKey, V: StateValue> ValueState<K, V> {
     pub(crate) fn new(table: Rc<RefCell<ValueTable<K, V>>>) -> Self {
         ValueState { table }
+    }
+
+    /// Values have this version, and those of older ones are migrated: see [`Version`]. Said once, where the state is declared.
+    #[must_use]
+    pub fn version(self, version: Version<V>) -> Self {
+        self.table.borrow_mut().version(version.into_versions());
+        self
     }
 
     /// Entries expire by `ttl`. Said once, where the state is declared:

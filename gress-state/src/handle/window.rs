@@ -4,6 +4,7 @@ use crate::{
     key::{Key, StateKey},
     table::{Firing, WindowTable},
     value::StateValue,
+    version::Version,
 };
 use gress_core::{Result, Timestamp};
 use std::{cell::RefCell, rc::Rc};
@@ -16,6 +17,14 @@ pub struct WindowState<K, V> {
 impl<K: StateKey, V: StateValue> WindowState<K, V> {
     pub(crate) fn new(table: Rc<RefCell<WindowTable<K, V>>>) -> Self {
         WindowState { table }
+    }
+
+    /// Accumulators have this version, and those of older ones are migrated: see [`Version`]. Said once, where the state is
+    /// declared.
+    #[must_use]
+    pub fn version(self, version: Version<V>) -> Self {
+        self.table.borrow_mut().version(version.into_versions());
+        self
     }
 
     /// Changes the accumulator of `key` in the window `start..end`; the first time it is what `empty` gives.

@@ -1,7 +1,8 @@
 //! A run whose values are looked at on the way: each stays, becomes another, or goes.
 
 use super::{RunCursor, RunEntry};
-use gress_core::Result;
+use crate::key_layout::hex;
+use gress_core::{Error, Result};
 
 /// What becomes of a put.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +31,11 @@ impl<'a, F: FnMut(&[u8], &mut Vec<u8>) -> Result<Fate>> Mapped<'a, F> {
     }
 }
 
+#[cold]
+fn at(store_key: &[u8], error: Error) -> Error {
+    error.at(format!("store key {}", hex(store_key)))
+}
+
 enum Kind {
     Put,
     Delete,
@@ -49,15 +55,17 @@ impl<F: FnMut(&[u8], &mut Vec<u8>) -> Result<Fate>> RunCursor for Mapped<'_, F> 
                     self.rest.extend_from_slice(end);
                     break Kind::Range;
                 }
-                RunEntry::Put { value, .. } => match (self.fate)(value, &mut self.rest)? {
-                    Fate::Stays => {
-                        self.rest.extend_from_slice(value);
-                        break Kind::Put;
+                RunEntry::Put { value, .. } => {
+                    match (self.fate)(value, &mut self.rest).map_err(|e| at(&self.key, e))? {
+                        Fate::Stays => {
+                            self.rest.extend_from_slice(value);
+                            break Kind::Put;
+                        }
+                        Fate::Changed => break Kind::Put,
+                        Fate::Gone => {}
+                        Fate::Deleted => break Kind::Delete,
                     }
-                    Fate::Changed => break Kind::Put,
-                    Fate::Gone => {}
-                    Fate::Deleted => break Kind::Delete,
-                },
+                }
             }
         };
         let (key, rest) = (self.key.as_slice(), self.rest.as_slice());

@@ -9,6 +9,7 @@ use crate::{
     store::StateStore,
     task_time::TaskTime,
     ttl::Expiry,
+    version::Versions,
 };
 use gress_core::{Error, Result, StateName};
 use std::{
@@ -76,6 +77,8 @@ pub(crate) struct Cold {
     pub name: StateName,
     /// When entries of the store expire, if they do.
     pub expiry: Option<Arc<Expiry>>,
+    /// Which version the values have, if the state was given one.
+    pub versions: Option<Versions>,
     /// What time it is, for states whose entries expire.
     pub time: Rc<TaskTime>,
     /// What the tables of the task may take, if that is limited.
@@ -103,6 +106,7 @@ impl Cold {
         Cold {
             name,
             expiry: None,
+            versions: None,
             time,
             table_bytes: None,
             backend,

@@ -23,6 +23,7 @@ use crate::{
     key::{Key, StateKey, encode_key},
     key_layout::{self, WindowPart, hex},
 };
+pub(crate) use chunk::migrate as migrate_chunk;
 pub(crate) use chunk::restamp as restamp_chunk;
 pub(crate) use chunk::take_item;
 use chunk::{Ages, Chunk, push_item};

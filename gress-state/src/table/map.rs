@@ -24,6 +24,7 @@ use crate::{
     store::{KeyRange, prefix_end},
     ttl::{Expiry, Ttl},
     value::StateValue,
+    version::Versions,
 };
 use gress_core::{Error, Result, StateName};
 use hashbrown::HashTable;
@@ -397,6 +398,10 @@ impl<K: StateKey, E: MapKey, V: StateValue> StateTable for MapTable<K, E, V> {
 
     fn problem(&self) -> Option<String> {
         self.values.problem()
+    }
+
+    fn versions(&self) -> Option<Versions> {
+        self.values.cold.versions.clone()
     }
 
     fn expiry(&self) -> Option<Arc<Expiry>> {

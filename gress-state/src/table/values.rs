@@ -14,6 +14,7 @@ use crate::{
     run::{Fate, Mapped, RunCursor, RunEntry, UnsortedRun},
     ttl::{Expiry, Stamp, Ttl},
     value::StateValue,
+    version::{self, Versions},
 };
 use gress_core::{Error, Result, StateName};
 use std::{any::Any, cell::RefCell, sync::Arc};
@@ -80,6 +81,13 @@ impl<K: SlotKey, V: StateValue> ValueTable<K, V> {
         self.problem = Some(format!("the state `{}` {problem}", self.cold.name));
         // Entries that were written without ages must not be read as if they had some: each use is an error from now on.
         self.live.expire_by(ttl, self.cold.time.clone());
+    }
+
+    /// The values have this version. It is a problem if they were given one already, or if it makes no sense.
+    pub(crate) fn version(&mut self, versions: Versions) {
+        if let Err(problem) = version::give(&mut self.cold.versions, versions) {
+            self.problem = Some(format!("the state `{}` {problem}", self.cold.name));
+        }
     }
 
     /// Makes the changes that reads had to put off. Called before the table changes in any other way.
@@ -289,7 +297,9 @@ impl<K: SlotKey, V: StateValue> ValueTable<K, V> {
 /// What a table of collections does as this one does.
 impl<K: SlotKey, V: StateValue> ValueTable<K, V> {
     pub(super) fn described(&self) -> StateDescription {
-        StateDescription { ttl: self.live.ttl().map(Into::into), ..self.description.clone() }
+        let ttl = self.live.ttl().map(Into::into);
+        let version = self.cold.versions.as_ref().map_or(self.description.version, |versions| versions.number);
+        StateDescription { ttl, version, ..self.description.clone() }
     }
 
     pub(super) fn problem(&self) -> Option<String> {
@@ -373,6 +383,10 @@ impl<K: StoredKey, V: StateValue> StateTable for ValueTable<K, V> {
 
     fn problem(&self) -> Option<String> {
         self.problem.clone()
+    }
+
+    fn versions(&self) -> Option<Versions> {
+        self.cold.versions.clone()
     }
 
     fn expiry(&self) -> Option<Arc<Expiry>> {

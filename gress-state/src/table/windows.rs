@@ -11,6 +11,7 @@ use crate::{
     run::{RunCursor, UnsortedRun},
     store::{KeyRange, prefix_end},
     value::StateValue,
+    version::{self, Versions},
 };
 use gress_core::{KeyGroup, Result, StateName, Timestamp};
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ pub(crate) struct WindowTable<K, V> {
     /// A window that may have fired since the last seal was opened again.
     reopened: bool,
     cold: Cold,
+    problem: Option<String>,
 }
 
 /// A window that fires: its content, key group by key group.
@@ -44,7 +46,14 @@ pub(crate) struct Firing<K, V> {
 
 impl<K: StateKey, V: StateValue> WindowTable<K, V> {
     pub(crate) fn new(cold: Cold) -> Self {
-        WindowTable { live: BTreeMap::new(), dropped: Vec::new(), fired: None, reopened: false, cold }
+        WindowTable { live: BTreeMap::new(), dropped: Vec::new(), fired: None, reopened: false, cold, problem: None }
+    }
+
+    /// The accumulators have this version.
+    pub(crate) fn version(&mut self, versions: Versions) {
+        if let Err(problem) = version::give(&mut self.cold.versions, versions) {
+            self.problem = Some(format!("the state `{}` {problem}", self.cold.name));
+        }
     }
 
     /// Changes the accumulator of `key` in the window, `empty` at first.
@@ -175,7 +184,17 @@ impl<K: StateKey, V: StateValue> StateTable for WindowTable<K, V> {
     }
 
     fn describe(&self) -> StateDescription {
-        StateDescription::of::<K, V>(StateKind::Window)
+        let description = StateDescription::of::<K, V>(StateKind::Window);
+        let version = self.cold.versions.as_ref().map_or(description.version, |versions| versions.number);
+        StateDescription { version, ..description }
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.problem.clone()
+    }
+
+    fn versions(&self) -> Option<Versions> {
+        self.cold.versions.clone()
     }
 
     fn begin_seal(&mut self) -> Result<()> {

@@ -20,6 +20,7 @@ mod spy;
 mod task;
 mod timers;
 mod values;
+mod versions;
 mod windows;
 
 pub use cache::*;
@@ -37,6 +38,7 @@ pub use spy::Spy;
 pub use task::{BUDGETS, Checkpoint, Content, Factory, Seals, Task, everywhere, key};
 pub use timers::*;
 pub use values::*;
+pub use versions::*;
 pub use windows::*;
 
 /// Runs every check of this module against backends that `factory` opens, and `model_runs` runs of random steps.
@@ -140,6 +142,14 @@ pub fn state_conformance(factory: &Factory, model_runs: u64) {
     codecs::an_accumulator_with_a_codec_of_its_own_accumulates_as_without(factory);
     codecs::a_value_with_a_codec_of_its_own_expires_as_any_other(factory);
     codecs::a_codec_that_fails_is_told_with_state_and_key_and_changes_nothing(factory);
+
+    versions::values_of_an_older_version_are_migrated_by_a_restore(factory);
+    versions::a_restore_from_any_known_version_gives_the_same(factory);
+    versions::migrated_entries_keep_their_ages(factory);
+    versions::a_version_may_change_the_codec(factory);
+    versions::what_cannot_be_migrated_is_refused_and_stays_readable(factory);
+    versions::a_migration_that_fails_is_told_and_the_checkpoint_stays_readable(factory);
+    versions::versions_that_make_no_sense_are_problems(factory);
 
     errors::a_value_that_does_not_decode_is_told_and_changes_nothing(factory);
     errors::an_expiring_value_that_does_not_decode_is_told(factory);

@@ -101,6 +101,23 @@ pub(crate) fn restamp(
     codec::encode(&left, into).map(|()| true)
 }
 
+/// Appends an encoded chunk with what `change` appends in the place of each item. The items keep their ages.
+pub(crate) fn migrate(
+    encoded: &[u8],
+    change: impl Fn(&[u8], &mut Vec<u8>) -> Result<()>,
+    into: &mut Vec<u8>,
+) -> Result<()> {
+    let chunk: Chunk = codec::decode(encoded)?;
+    let (mut migrated, mut changed) = (chunk.emptied(chunk.ages), Vec::new());
+    for item in chunk.items() {
+        let (age, item) = item?;
+        changed.clear();
+        change(item, &mut changed)?;
+        migrated.push(age.unwrap_or_default(), &changed);
+    }
+    codec::encode(&migrated, into)
+}
+
 /// Appends an item behind its length.
 pub(crate) fn push_item(item: &[u8], into: &mut Vec<u8>) {
     let mut length = item.len();
@@ -211,6 +228,29 @@ mod tests {
         encoded.clear();
         codec::encode(&closed, &mut encoded).unwrap();
         assert!(!restamp(&encoded, |_| true, true, &mut Vec::new()).unwrap());
+    }
+
+    #[test]
+    fn a_migrated_chunk_keeps_its_place_and_the_ages_of_its_items() {
+        for ages in [Ages::None, Ages::Event] {
+            let mut chunk = Chunk { first: 1, before: 3, ages, bytes: Vec::new() };
+            for age in 1..=4 {
+                chunk.push(age, &vec![age as u8; 100 * age as usize]);
+            }
+            let (mut encoded, mut into) = (Vec::new(), Vec::new());
+            codec::encode(&chunk, &mut encoded).unwrap();
+            let first = |item: &[u8], into: &mut Vec<u8>| -> Result<()> {
+                into.push(item[0]);
+                Ok(())
+            };
+            migrate(&encoded, first, &mut into).unwrap();
+            let mut expected = chunk.emptied(ages);
+            for age in 1..=4 {
+                expected.push(age, &[age as u8]);
+            }
+            assert_eq!(codec::decode::<Chunk>(&into).unwrap(), expected);
+            assert!(migrate(&encoded, |_, _| Err(Error::damaged("no")), &mut into).is_err());
+        }
     }
 
     proptest! {

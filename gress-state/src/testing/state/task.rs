@@ -1,8 +1,8 @@
 //! A task as the runtime drives it, without a runtime: calls, spills and seals, and the chain of runs they leave.
 
 use crate::{
-    BackendFactory, Key, KeyMaker, StateKey, TaskBackend, TaskState,
-    run::{Merge, RunCursor, RunEntry, RunReader, Tombstones},
+    BackendFactory, Conversion, Key, KeyMaker, StateDescription, StateKey, TaskBackend, TaskState,
+    run::{Fate, Mapped, Merge, RunCursor, RunEntry, RunReader, RunWriter, Tombstones},
     testing::{Entries, Entry, Scratch},
 };
 use gress_core::{Result, StateName};
@@ -126,13 +126,15 @@ impl Task {
     pub fn finish(&mut self) -> Result<Checkpoint> {
         while !self.slice(3)? {}
         let lens = self.sealing.take().expect("a seal is under way");
-        let names = self.state.describe().into_iter().map(|(name, _)| name);
+        let names = self.state.describe();
         let mut checkpoint = Checkpoint::default();
-        for (((name, sealed), runs), len) in names.zip(self.state.take_sealed()).zip(&mut self.runs).zip(lens) {
+        for ((((name, description), sealed), runs), len) in
+            names.into_iter().zip(self.state.take_sealed()).zip(&mut self.runs).zip(lens)
+        {
             if !sealed.is_empty() {
                 runs[len - 1] = Some(sealed.into_bytes()?);
             }
-            checkpoint.states.push((name, runs[..len].iter().flatten().cloned().collect()));
+            checkpoint.states.push((name, description, runs[..len].iter().flatten().cloned().collect()));
         }
         self.state.completed();
         self.last = checkpoint.clone();
@@ -150,13 +152,30 @@ impl Task {
 
     /// Fills the states, which have been declared, from a checkpoint.
     pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        for (name, runs) in &checkpoint.states {
-            self.state.restore(name, &mut merge(runs, Tombstones::Drop)?)?;
-        }
-        self.runs = checkpoint.states.iter().map(|(_, runs)| runs.iter().cloned().map(Some).collect()).collect();
+        let described = checkpoint.states.iter();
+        let conversions: Vec<_> = described.map(|(name, stored, _)| self.state.conversion(name, stored)).collect();
         self.last = checkpoint.clone();
+        for ((name, description, runs), conversion) in self.last.states.iter_mut().zip(conversions) {
+            if let Some(conversion) = conversion? {
+                *runs = vec![converted(runs, &conversion).map_err(|e| e.at(format!("state `{name}`")))?];
+            }
+            self.state.restore(name, &mut merge(runs, Tombstones::Drop)?)?;
+            let ours = self.state.describe().into_iter().find(|(ours, _)| ours == name);
+            *description = ours.expect("it was restored").1;
+        }
+        self.runs = self.last.states.iter().map(|(.., runs)| runs.iter().cloned().map(Some).collect()).collect();
         Ok(())
     }
+}
+
+/// What a restore writes in the place of runs whose values are of another kind than the job's.
+fn converted(runs: &[Vec<u8>], conversion: &Conversion) -> Result<Vec<u8>> {
+    let (mut merged, mut writer) = (merge(runs, Tombstones::Drop)?, RunWriter::new(Vec::new())?);
+    let fate = |stored: &[u8], into: &mut Vec<u8>| {
+        Ok(if conversion.convert(stored, into)? { Fate::Changed } else { Fate::Gone })
+    };
+    writer.append_all(&mut Mapped::new(&mut merged, fate))?;
+    writer.finish().map(|(bytes, _)| bytes)
 }
 
 impl Drop for Task {
@@ -169,13 +188,13 @@ impl Drop for Task {
 /// The runs of each state, from the oldest to the newest.
 #[derive(Clone, Debug, Default)]
 pub struct Checkpoint {
-    states: Vec<(StateName, Vec<Vec<u8>>)>,
+    states: Vec<(StateName, StateDescription, Vec<Vec<u8>>)>,
 }
 
 impl Checkpoint {
     fn of(&self, state: &str) -> &[Vec<u8>] {
         let name = StateName::new("op", state);
-        self.states.iter().find(|(n, _)| *n == name).map_or(&[], |(_, runs)| runs)
+        self.states.iter().find(|(n, ..)| *n == name).map_or(&[], |(.., runs)| runs)
     }
 
     /// All entries of the runs of `state`, tombstones and what they hide included.
@@ -209,11 +228,11 @@ impl Checkpoint {
 
     /// Merges the runs `from..` of each state with their tombstones, and those before into a base.
     pub fn fold(&mut self, from: usize) -> Result<()> {
-        for (_, runs) in &mut self.states {
+        for (.., runs) in &mut self.states {
             let newer = runs.split_off(from.min(runs.len()));
             let folded = [(&*runs, Tombstones::Drop), (&newer, Tombstones::Keep)];
             let folded = folded.map(|(runs, tombstones)| {
-                let mut writer = crate::run::RunWriter::new(Vec::new())?;
+                let mut writer = RunWriter::new(Vec::new())?;
                 writer.append_all(&mut merge(runs, tombstones)?)?;
                 writer.finish().map(|(bytes, _)| bytes)
             });
