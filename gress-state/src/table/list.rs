@@ -54,6 +54,11 @@ impl<K: StateKey> SlotKey for ChunkKey<K> {
         Ok(())
     }
 
+    #[inline]
+    fn first_looked_for(hash: u64) -> u64 {
+        element_hash(hash, &OPEN.to_be_bytes())
+    }
+
     fn heap_bytes(&self) -> usize {
         if std::mem::needs_drop::<K>() { codec::encoded_len(&self.key) } else { 0 }
     }

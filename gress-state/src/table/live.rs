@@ -191,8 +191,9 @@ impl<K: SlotKey, V: StateValue> Live<K, V> {
         if self.slots.len() * size_of::<Option<Slot<K, V>>>() < CACHED_BYTES {
             return;
         }
-        later.iter().for_each(|hash| self.index.prefetch(tag_of(*hash)));
-        for slot in soon.iter().filter_map(|hash| self.index.guess(tag_of(*hash))) {
+        let tag = |hash: &u64| tag_of(K::first_looked_for(*hash));
+        later.iter().for_each(|hash| self.index.prefetch(tag(hash)));
+        for slot in soon.iter().filter_map(|hash| self.index.guess(tag(hash))) {
             prefetch(&self.slots, slot as usize);
             // Slots of other sizes lie across the end of a line.
             if !LINE_BYTES.is_multiple_of(size_of::<Option<Slot<K, V>>>()) {

@@ -28,6 +28,12 @@ pub(crate) trait SlotKey: Clone + PartialEq + 'static {
         false
     }
 
+    /// The hash of what a call with a key of this hash looks for first.
+    #[inline]
+    fn first_looked_for(hash: u64) -> u64 {
+        hash
+    }
+
     /// Slot `at` holds it now.
     #[inline]
     fn placed(&self, at: u32) {

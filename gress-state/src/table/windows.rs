@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 
 /// How many rows of a store one look takes.
 const SCAN_ROWS: usize = 1024;
+/// In how many windows, the newest ones, what comes next is looked for ahead.
+const LOOKED_AHEAD: usize = 1;
 /// How many ranges of fired windows are kept for the next seal before a spill takes them along.
 const DROPPED_RANGES: usize = 8192;
 
@@ -181,6 +183,11 @@ impl<K: StateKey, V: StateValue> WindowTable<K, V> {
 impl<K: StateKey, V: StateValue> StateTable for WindowTable<K, V> {
     fn name(&self) -> &StateName {
         &self.cold.name
+    }
+
+    fn look_ahead(&self, soon: &[u64], later: &[u64]) {
+        // Most events belong to one of the newest windows.
+        self.live.values().rev().take(LOOKED_AHEAD).for_each(|live| live.look_ahead(soon, later));
     }
 
     fn describe(&self) -> StateDescription {
