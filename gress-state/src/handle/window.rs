@@ -43,6 +43,23 @@ impl<K: StateKey, V: StateValue> WindowState<K, V> {
         self.table.borrow_mut().update(start, end, key, empty, change)
     }
 
+    /// Moves what `key` has in the windows `sources` into the window `target`, as sessions do that grow into each other. What is
+    /// there is reduced into one accumulator by `merge`, whose first operand is always that of the earlier window, by start
+    /// and then end. Windows without one count as not there.
+    ///
+    /// # Errors
+    /// Those of the store, which leave all windows as they were, and an accumulator that the checkpoint under way needs and
+    /// that cannot be encoded.
+    pub fn merge(
+        &mut self,
+        key: &Key<K>,
+        target: (Timestamp, Timestamp),
+        sources: &[(Timestamp, Timestamp)],
+        merge: impl FnMut(&mut V, V),
+    ) -> Result<()> {
+        self.table.borrow_mut().merge(key, target, sources, merge)
+    }
+
     /// End of the window that fires next.
     pub fn next_end(&self) -> Option<Timestamp> {
         self.table.borrow().next_end()

@@ -36,6 +36,9 @@ pub(crate) struct WindowTable<K, V> {
     problem: Option<String>,
 }
 
+/// Start and end.
+pub(crate) type Window = (Timestamp, Timestamp);
+
 /// A window that fires: its content, key group by key group.
 pub(crate) struct Firing<K, V> {
     /// End of the window.
@@ -97,6 +100,68 @@ impl<K: StateKey, V: StateValue> WindowTable<K, V> {
             }
         }
         Ok(())
+    }
+
+    /// Moves what `key` has in the windows `sources` into the window `target`, reduced into one accumulator from the earliest
+    /// window to the latest. Nothing is taken before all of it is found.
+    pub(crate) fn merge(
+        &mut self,
+        key: &Key<K>,
+        target: Window,
+        sources: &[Window],
+        mut merge: impl FnMut(&mut V, V),
+    ) -> Result<()> {
+        let mut windows: Vec<_> = sources.iter().copied().filter(|source| *source != target).collect();
+        let mut found = false;
+        for source in &windows {
+            found |= self.make_ready(*source, key)?;
+        }
+        if !found {
+            return Ok(());
+        }
+        self.make_ready(target, key)?;
+        windows.push(target);
+        windows.sort_unstable();
+        windows.dedup();
+        let mut merged: Option<V> = None;
+        for window in windows {
+            let Some(later) = self.take(window, key)? else { continue };
+            match &mut merged {
+                None => merged = Some(later),
+                Some(merged) => merge(merged, later),
+            }
+        }
+        merged.map_or(Ok(()), |merged| self.set(target, key, merged))
+    }
+
+    /// Loads what `key` has in a window, and encodes what the seal under way needs of it: from then on it can be taken
+    /// without fail. `true` if it has anything.
+    fn make_ready(&mut self, (start, end): Window, key: &Key<K>) -> Result<bool> {
+        let Some(live) = self.live.get_mut(&(end, start)) else { return Ok(false) };
+        let Some(at) = live.find_or_load(key, &mut self.cold)? else { return Ok(false) };
+        live.touch(at, &mut self.cold)?;
+        Ok(live.value(at).is_some())
+    }
+
+    /// Removes what `key` has in a window and gives it.
+    fn take(&mut self, (start, end): Window, key: &Key<K>) -> Result<Option<V>> {
+        let Some(live) = self.live.get_mut(&(end, start)) else { return Ok(None) };
+        let Some(at) = live.find_or_load(key, &mut self.cold)? else { return Ok(None) };
+        let taken = live.remove(at, &mut self.cold)?;
+        // Where nothing was spilled, what the table does not have is nowhere.
+        if live.entries() == 0 && !self.cold.spilled() {
+            self.live.remove(&(end, start));
+        }
+        Ok(taken)
+    }
+
+    fn set(&mut self, (start, end): Window, key: &Key<K>, value: V) -> Result<()> {
+        let Self { live, cold, fired, reopened, .. } = self;
+        let live = live.entry((end, start)).or_insert_with(|| {
+            *reopened |= *fired >= Some((end, start));
+            Live::new(WindowPart::Window(start, end))
+        });
+        live.set(key, value, cold)
     }
 
     /// End of the window that fires next.

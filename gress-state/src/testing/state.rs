@@ -95,6 +95,8 @@ pub fn state_conformance(factory: &Factory, model_runs: u64) {
     windows::a_window_that_was_never_sealed_or_spilled_writes_nothing(factory);
     windows::a_window_that_fires_after_a_barrier_is_in_its_checkpoint(factory);
     windows::a_window_that_is_opened_again_after_it_fired_begins_anew_and_is_kept(factory);
+    windows::merged_windows_reduce_the_earlier_into_the_later_one_whatever_the_order_given(factory);
+    windows::a_merge_while_a_seal_is_under_way_changes_nothing_of_its_checkpoint(factory);
     windows::a_large_window_of_many_scans_fires_whole(factory);
 
     timers::a_timer_set_twice_fires_once_and_a_deleted_one_never(factory);

@@ -194,6 +194,129 @@ pub fn a_window_that_is_opened_again_after_it_fired_begins_anew_and_is_kept(fact
     });
 }
 
+fn at((start, end): (i64, i64)) -> (Timestamp, Timestamp) {
+    (Timestamp::from_millis(start), Timestamp::from_millis(end))
+}
+
+/// Conformance case 12, for windows.
+pub fn merged_windows_reduce_the_earlier_into_the_later_one_whatever_the_order_given(factory: &Factory) {
+    everywhere(factory, |task| {
+        let mut texts: WindowState<u32, String> = task.state.windows("texts");
+        let [a, b, c, absent] = [(0, 30), (10, 20), (10, 25), (5, 50)].map(at);
+        let target = at((9, 40));
+        let write = |texts: &mut WindowState<u32, String>,
+                         task: &mut Task,
+                         window: (Timestamp, Timestamp),
+                         k: u32,
+                         text: &str| {
+            texts.update(window.0, window.1, &key(k), String::new, |whole| whole.push_str(text))?;
+            task.pass()
+        };
+        for k in 0..6 {
+            write(&mut texts, task, c, k, "c")?;
+            write(&mut texts, task, a, k, "a")?;
+            write(&mut texts, task, b, k, "b")?;
+        }
+        for k in [0, 1, 4] {
+            write(&mut texts, task, target, k, "-")?;
+        }
+        let join = |whole: &mut String, later: String| whole.push_str(&later);
+        texts.merge(&key(0_u32), target, &[c, absent, a, target, b, a], join)?;
+        task.pass()?;
+        // No target, no source, no source that has anything.
+        texts.merge(&key(2_u32), target, &[b, c], join)?;
+        task.pass()?;
+        texts.merge(&key(1_u32), target, &[], join)?;
+        texts.merge(&key(1_u32), target, &[absent], join)?;
+        texts.merge(&key(9_u32), target, &[a, b, c], join)?;
+        task.pass()?;
+        texts.merge(&key(3_u32), absent, &[a], join)?;
+        task.pass()?;
+        texts.merge(&key(3_u32), target, &[absent], join)?;
+        task.pass()?;
+        let checkpoint = task.seal()?;
+        // What was moved is not there twice, and what is written after a merge is.
+        write(&mut texts, task, target, 0, "+")?;
+        write(&mut texts, task, a, 0, "A")?;
+
+        let fires = |texts: &mut WindowState<u32, String>| -> Result<Vec<(i64, u32, String)>> {
+            let mut found = Vec::new();
+            while let Some(mut firing) = texts.fire_next()? {
+                while let Some(group) = firing.next_group()? {
+                    let end = firing.end().as_millis();
+                    found.extend(group.into_iter().map(|(k, text)| (end, k, text)));
+                }
+            }
+            found.sort();
+            Ok(found)
+        };
+        let expected = |after: bool| {
+            let mut found: Vec<(i64, u32, String)> = Vec::new();
+            found.extend([1, 3, 4, 5].map(|k| (20, k, "b".to_owned())));
+            found.extend([1, 3, 4, 5].map(|k| (25, k, "c".to_owned())));
+            found.extend([1, 2, 4, 5].map(|k| (30, k, "a".to_owned())));
+            found.extend(
+                [(0, "a-bc"), (1, "-"), (2, "bc"), (3, "a"), (4, "-")].map(|(k, text)| (40, k, text.to_owned())),
+            );
+            if after {
+                found.push((30, 0, "A".to_owned()));
+                found.iter_mut().filter(|(end, k, _)| (*end, *k) == (40, 0)).for_each(|(.., text)| text.push('+'));
+            }
+            found.sort();
+            found
+        };
+        assert_eq!(fires(&mut texts)?, expected(true));
+        for budget in BUDGETS {
+            let mut again = task.again(factory, budget);
+            let mut texts: WindowState<u32, String> = again.state.windows("texts");
+            again.restore(&checkpoint)?;
+            assert_eq!(fires(&mut texts)?, expected(false));
+        }
+        Ok(())
+    });
+}
+
+pub fn a_merge_while_a_seal_is_under_way_changes_nothing_of_its_checkpoint(factory: &Factory) {
+    let check = || -> Result<()> {
+        for budget in BUDGETS {
+            let mut task = Task::by_hand(factory, budget);
+            let mut state: Sums = task.state.windows("w");
+            let (early, late, joined) = (at((0, 10)), at((5, 15)), at((0, 15)));
+            for k in 0..20 {
+                add(&mut state, (0, 10), k, 1)?;
+                add(&mut state, (5, 15), k, 2)?;
+            }
+            task.spill()?;
+            task.begin()?;
+            for k in 0..20_u32 {
+                state.merge(&key(k), joined, &[late, early], |sum, more| *sum = 10 * *sum + more)?;
+            }
+            task.spill()?;
+            let before = task.finish()?;
+            let after = task.seal()?;
+            let sums = |from: u64| (0..20).map(|k| (k, from)).collect::<BTreeMap<_, _>>();
+            let mut again = task.again(factory, 600);
+            let mut restored_before = restored(&before, &mut again)?;
+            assert_eq!(fire_sorted(&mut restored_before)?, (0, 10, sums(1)));
+            assert_eq!(fire_sorted(&mut restored_before)?, (5, 15, sums(2)));
+            let mut again = task.again(factory, 600);
+            let mut restored_after = restored(&after, &mut again)?;
+            for state in [&mut restored_after, &mut state] {
+                // Of windows that have nothing left, nothing comes.
+                let mut fired = Vec::new();
+                while let Some((start, end, content)) = fire(state)? {
+                    if !content.is_empty() {
+                        fired.push((start, end, content.into_iter().collect::<BTreeMap<_, _>>()));
+                    }
+                }
+                assert_eq!(fired, [(0, 15, sums(12))]);
+            }
+        }
+        Ok(())
+    };
+    check().expect("no call fails");
+}
+
 pub fn a_large_window_of_many_scans_fires_whole(factory: &Factory) {
     let check = || -> Result<()> {
         let mut task = Task::by_hand(factory, 64 << 10);
