@@ -15,7 +15,7 @@ use std::{io::Write, ops::Range, sync::Arc};
 use xxhash_rust::xxh3::Xxh3Default;
 
 /// Runs up to this size stand in the manifest: a file of their own would cost more than they do.
-const INLINE_BYTES_MAX: usize = 4 << 10;
+pub(super) const INLINE_BYTES_MAX: usize = 4 << 10;
 
 /// Where a run's bytes are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,13 +14,23 @@ use std::{
     io::{ErrorKind as Io, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 /// Checkpoint storage in one local directory.
 #[derive(Debug)]
 pub struct LocalStorage {
     directory: PathBuf,
+    /// Descriptors that readers hold.
+    held: Arc<AtomicUsize>,
 }
+
+/// Descriptors that readers may hold: many chains of many runs are read at once, and a process has 1,024 by default. Further
+/// files are opened for each read.
+const HELD_MAX: usize = 256;
 
 /// Begins the name of a file that is being written and was not yet given its own name.
 const TEMPORARY: &str = ".new-";
@@ -28,7 +38,7 @@ const TEMPORARY: &str = ".new-";
 impl LocalStorage {
     /// The storage in `directory`, which is created when the first file is put.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        LocalStorage { directory: directory.into() }
+        LocalStorage { directory: directory.into(), held: Arc::default() }
     }
 
     /// Creates the directory, and removes what an interrupted put left behind. Only the one process that owns the
@@ -113,7 +123,7 @@ impl CheckpointStorage for LocalStorage {
             Ok((file, len))
         };
         let (file, len) = open().map_err(|e| missing_or("open", &path, e))?;
-        Ok(Box::new(LocalFile { file, len, path }))
+        Ok(Box::new(LocalFile { held: HeldFile::new(file, &self.held), len, path }))
     }
 
     fn list(&self) -> Result<Vec<String>> {
@@ -154,9 +164,32 @@ fn missing_or(operation: &str, path: &Path, error: std::io::Error) -> Error {
 
 #[derive(Debug)]
 struct LocalFile {
-    file: File,
+    /// `None`: it is opened for each read.
+    held: Option<HeldFile>,
     len: u64,
     path: PathBuf,
+}
+
+/// A descriptor that counts.
+#[derive(Debug)]
+struct HeldFile {
+    file: File,
+    count: Arc<AtomicUsize>,
+}
+
+impl HeldFile {
+    /// Keeps `file`, unless too many are kept.
+    fn new(file: File, count: &Arc<AtomicUsize>) -> Option<HeldFile> {
+        let one_more = |held: usize| (held < HELD_MAX).then_some(held + 1);
+        count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        Some(HeldFile { file, count: count.clone() })
+    }
+}
+
+impl Drop for HeldFile {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl RunInput for LocalFile {
@@ -165,7 +198,14 @@ impl RunInput for LocalFile {
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
-        self.file.read_exact_at(into, offset).map_err(|e| Error::io("read", &self.path, e))
+        let read = |file: &File, into: &mut [u8]| file.read_exact_at(into, offset);
+        match &self.held {
+            Some(held) => read(&held.file, into).map_err(|e| Error::io("read", &self.path, e)),
+            None => {
+                let file = File::open(&self.path).map_err(|e| missing_or("open", &self.path, e))?;
+                read(&file, into).map_err(|e| Error::io("read", &self.path, e))
+            }
+        }
     }
 
     fn name(&self) -> String {
@@ -216,6 +256,21 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Damaged);
         assert!(error.to_string().contains("gone.run` is missing"));
         assert!(storage.open("gone.run").unwrap_err().to_string().contains("gone.run` is missing"));
+    }
+
+    #[test]
+    fn more_files_are_read_at_once_than_descriptors_are_held() {
+        let (_directory, storage) = storage();
+        storage.put("x.run", &mut |into| Ok(into.write_all(b"content")?)).unwrap();
+        let files: Vec<_> = (0..HELD_MAX + 5).map(|_| storage.open("x.run").unwrap()).collect();
+        for file in &files {
+            let mut read = [0; 3];
+            file.read_at(2, &mut read).unwrap();
+            assert_eq!((&read, file.len()), (b"nte", 7));
+        }
+        assert_eq!(storage.held.load(Ordering::Relaxed), HELD_MAX);
+        drop(files);
+        assert_eq!(storage.held.load(Ordering::Relaxed), 0);
     }
 
     #[test]
