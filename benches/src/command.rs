@@ -10,3 +10,4 @@ pub(crate) mod overhead;
 pub(crate) mod sampling;
 pub(crate) mod state;
 pub(crate) mod tombstones;
+pub(crate) mod uploads;

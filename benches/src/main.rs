@@ -24,7 +24,7 @@ mod workload;
 use clap::{Parser, Subcommand};
 use command::{
     access::Access, batches::Batches, compare::Compare, compression::CompressionRatios, large::Large, latency::Latency,
-    overhead::Overhead, sampling::Sampling, state::State, tombstones::Tombstones,
+    overhead::Overhead, sampling::Sampling, state::State, tombstones::Tombstones, uploads::Uploads,
 };
 use gress_runtime::Result;
 use report::Report;
@@ -66,6 +66,8 @@ enum Command {
     Tombstones(Tombstones),
     /// Bytes on disk of real records, in each compression.
     Compression(CompressionRatios),
+    /// Bytes that checkpoints write for each byte of state that has changed.
+    Uploads(Uploads),
     /// What it costs to time one of 16 operations, or each.
     Sampling(Sampling),
 }
@@ -99,6 +101,7 @@ fn run(command: Command, shared: &Shared) -> Result<usize> {
         Command::Large(large) => large.run(shared),
         Command::Compression(ratios) => ratios.run(shared),
         Command::Tombstones(tombstones) => tombstones.run(shared),
+        Command::Uploads(uploads) => uploads.run(shared),
         Command::Sampling(sampling) => sampling.run(shared),
     };
     let report: Report = report?;

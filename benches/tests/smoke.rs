@@ -104,3 +104,18 @@ fn sampling_times_gets_and_puts_in_each_setting() {
     let report = bench(&["sampling", "--calls", "50", "--rounds", "1"]);
     assert_eq!((rows(&report, "get").len(), rows(&report, "put").len()), (5, 5));
 }
+
+#[test]
+fn uploads_are_counted_and_what_they_stored_is_recovered() {
+    let report = bench(&["uploads", "--state", "1MiB", "--value", "300", "--changed", "0.1", "--checkpoints", "30"]);
+    let (written, ratios) = (rows(&report, "bytes written"), rows(&report, "bytes written for each changed one"));
+    assert_eq!((written.len(), ratios.len(), rows(&report, "what is kept").len()), (2, 2, 2));
+    for row in &written {
+        let figure = |column: &str| row[column].as_u64().unwrap_or_default();
+        // Thirty times a tenth is three times the state, of which each byte is sealed once; the base is folded twice.
+        let states = figure("changed") as f64 / figure("bytes") as f64;
+        assert!((2.9..3.1).contains(&states), "{row}");
+        assert!(figure("seals") > figure("changed") && figure("folds") > figure("bytes"), "{row}");
+        assert!(figure("first checkpoint") > figure("bytes"), "{row}");
+    }
+}
