@@ -63,6 +63,10 @@ impl Latencies {
         Duration::from_nanos(self.histogram.value_at_quantile(quantile))
     }
 
+    pub(crate) fn mean(&self) -> Duration {
+        Duration::from_nanos(self.histogram.mean() as u64)
+    }
+
     pub(crate) fn max(&self) -> Duration {
         Duration::from_nanos(self.histogram.max())
     }

@@ -18,13 +18,15 @@ mod operation;
 mod report;
 mod resident;
 mod shared;
+mod thread_time;
 mod values;
 mod workload;
 
 use clap::{Parser, Subcommand};
 use command::{
-    access::Access, batches::Batches, compare::Compare, compression::CompressionRatios, large::Large, latency::Latency,
-    overhead::Overhead, sampling::Sampling, state::State, tombstones::Tombstones, uploads::Uploads,
+    access::Access, batches::Batches, compare::Compare, compression::CompressionRatios, end_to_end::EndToEnd,
+    large::Large, latency::Latency, overhead::Overhead, pauses::Pauses, sampling::Sampling, state::State,
+    tombstones::Tombstones, uploads::Uploads,
 };
 use gress_runtime::Result;
 use report::Report;
@@ -56,6 +58,10 @@ enum Command {
     State(State),
     /// Latencies at half the peak rate, from the scheduled arrival on, with compaction and checkpoints; beside raw RocksDB.
     Latency(Latency),
+    /// What sealing a million changed entries each second takes from a task, beside the same run without checkpoints.
+    Pauses(Pauses),
+    /// Latencies of events on their way through a job, from the scheduled arrival to the sink, at fixed rates.
+    EndToEnd(EndToEnd),
     /// Exactly so many operations of one kind, for a program that counts instructions: see scripts/overhead.
     Overhead(Overhead),
     /// A batch of 100 puts against 100 puts, in each durability mode.
@@ -96,6 +102,8 @@ fn run(command: Command, shared: &Shared) -> Result<usize> {
         Command::Access(access) => access.run(shared),
         Command::State(state) => state.run(shared),
         Command::Latency(latency) => latency.run(shared),
+        Command::Pauses(pauses) => pauses.run(shared),
+        Command::EndToEnd(end_to_end) => end_to_end.run(shared),
         Command::Overhead(overhead) => overhead.run(shared),
         Command::Batches(batches) => batches.run(shared),
         Command::Large(large) => large.run(shared),

@@ -119,3 +119,25 @@ fn uploads_are_counted_and_what_they_stored_is_recovered() {
         assert!(figure("first checkpoint") > figure("bytes"), "{row}");
     }
 }
+
+#[test]
+fn pauses_are_measured_with_and_without_checkpoints() {
+    let report = bench(&["pauses", "--seconds", "0.6", "--keys", "10000", "--interval-millis", "100"]);
+    let rows = rows(&report, "time of");
+    assert_eq!(rows.len(), 4);
+    assert!(rows.iter().all(|row| row["p99"].as_u64() > Some(0) && row["max"].as_u64() >= row["p99"].as_u64()));
+    let (without, with) = (&rows[0], &rows[2]);
+    assert_eq!((without["completed"].as_u64(), without["entries each"].as_u64()), (Some(0), Some(0)));
+    assert!(with["completed"].as_u64() > Some(1), "{with}");
+    assert!((1..=10_000).contains(&with["entries each"].as_u64().unwrap_or(0)), "{with}");
+}
+
+#[test]
+fn end_to_end_times_every_event_that_was_due_at_a_rate() {
+    let report = bench(&["end-to-end", "--seconds", "0.5", "--warm-up-seconds", "0.25", "--rate", "4000"]);
+    let rows = rows(&report, "from the source");
+    assert_eq!(rows.len(), 3);
+    assert_eq!(rows[1]["arrived/s"].as_u64(), Some(4_000), "{rows:?}");
+    assert!(rows.iter().all(|row| row["p50"].as_u64() > Some(0) && row["checkpoints"].as_u64() > Some(0)));
+    assert_eq!(report["limits"].as_array().map(Vec::len), Some(2));
+}

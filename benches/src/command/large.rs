@@ -17,7 +17,7 @@ use crate::{
     workload::Workload,
 };
 use gress_core::ByteSize;
-use gress_runtime::{Clock, Error, Result, SystemClock, config::Backend};
+use gress_runtime::{Clock, Error, Result, SystemClock};
 use gress_state_rocksdb::RocksDbConfig;
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ impl Large {
     fn count_in_job(&self, budget: ByteSize, report: &mut Report) -> Result<u64> {
         let keys = self.times * budget.0 / COUNTER_BYTES;
         let workload = Workload::uniform(keys, 2 * keys);
-        let settings = Settings { backend: Backend::RocksDb, checkpoints: true, memory: Some(budget), parallelism: 1 };
+        let settings = Settings::durable(budget);
         let before = resident::anonymous()?;
         let (sample, peak) = resident::peak_during(|| count_with(settings, &workload, |key| key))?;
         let row = Row::default()

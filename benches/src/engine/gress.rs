@@ -9,9 +9,12 @@ use gress_runtime::{
     prelude::*,
     sink::{Committer, Prepare, Sink, Writer, WriterContext},
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 /// What the job of an engine is told.
@@ -27,27 +30,38 @@ pub(crate) struct Settings {
 impl Settings {
     /// `None` for an engine that is not Gress.
     pub(crate) fn of(engine: Engine) -> Option<Settings> {
-        let settings = |backend, checkpoints, memory| Some(Settings { backend, checkpoints, memory, parallelism: 1 });
+        let memory =
+            |checkpoints| Some(Settings { backend: Backend::Memory, checkpoints, memory: None, parallelism: 1 });
         match engine {
-            Engine::GressMemory => settings(Backend::Memory, false, None),
-            Engine::GressMemoryCheckpoints => settings(Backend::Memory, true, None),
-            Engine::GressRocksDb => settings(Backend::RocksDb, true, Some(MEMORY)),
+            Engine::GressMemory => memory(false),
+            Engine::GressMemoryCheckpoints => memory(true),
+            Engine::GressRocksDb => Some(Settings::durable(MEMORY)),
             Engine::Plain | Engine::RawRocksDb | Engine::RawRocksDbBatched => None,
         }
+    }
+
+    /// A job on RocksDB with this `state.memory`.
+    pub(crate) fn durable(memory: ByteSize) -> Settings {
+        Settings { backend: Backend::RocksDb, checkpoints: true, memory: Some(memory), parallelism: 1 }
+    }
+
+    /// The same as a config, with all files below `folder`.
+    pub(crate) fn config(self, folder: &Path) -> Config {
+        let mut config = Config { parallelism: self.parallelism, ..Config::default() };
+        config.state.backend = self.backend;
+        config.state.memory = self.memory;
+        config.state.directory = Some(folder.join("state"));
+        if self.checkpoints {
+            config.checkpoint.interval = seconds(1);
+            config.checkpoint.directory = Some(folder.join("checkpoints"));
+        }
+        config
     }
 
     /// Runs the job that `build` builds, which reads `events` events.
     pub(crate) fn run(self, events: u64, build: impl FnOnce(&Job)) -> Result<Sample> {
         let folder = tempfile::tempdir()?;
-        let mut config = Config { parallelism: self.parallelism, ..Config::default() };
-        config.state.backend = self.backend;
-        config.state.memory = self.memory;
-        config.state.directory = Some(folder.path().join("state"));
-        if self.checkpoints {
-            config.checkpoint.interval = seconds(1);
-            config.checkpoint.directory = Some(folder.path().join("checkpoints"));
-        }
-        let job = Job::new(config);
+        let job = Job::new(self.config(folder.path()));
         build(&job);
         measure(events, || {
             let report = job.run()?;

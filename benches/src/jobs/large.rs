@@ -31,10 +31,7 @@ pub(super) fn runs_on(engine: Engine) -> bool {
 
 pub(super) fn run(engine: Engine, workload: &Workload) -> Result<Option<Sample>> {
     match engine {
-        Engine::GressRocksDb => {
-            let settings = Settings::of(engine).map(|settings| Settings { memory: Some(BUDGET), ..settings });
-            settings.map(|settings| counter::count_with(settings, workload, |key| key)).transpose()
-        }
+        Engine::GressRocksDb => counter::count_with(Settings::durable(BUDGET), workload, |key| key).map(Some),
         Engine::RawRocksDb | Engine::RawRocksDbBatched => {
             let memory = Memory { block_cache: BUDGET.0 / 2, write_buffers: Some(BUDGET.0 / 2) };
             let change = counter::Counting::of(workload, |key| key);

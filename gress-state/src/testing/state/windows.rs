@@ -205,10 +205,10 @@ pub fn merged_windows_reduce_the_earlier_into_the_later_one_whatever_the_order_g
         let [a, b, c, absent] = [(0, 30), (10, 20), (10, 25), (5, 50)].map(at);
         let target = at((9, 40));
         let write = |texts: &mut WindowState<u32, String>,
-                         task: &mut Task,
-                         window: (Timestamp, Timestamp),
-                         k: u32,
-                         text: &str| {
+                     task: &mut Task,
+                     window: (Timestamp, Timestamp),
+                     k: u32,
+                     text: &str| {
             texts.update(window.0, window.1, &key(k), String::new, |whole| whole.push_str(text))?;
             task.pass()
         };
