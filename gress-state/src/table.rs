@@ -131,6 +131,13 @@ pub trait StateTable {
     /// The sealed entries, once [`StateTable::seal_slice`] has said that all are encoded.
     fn take_sealed(&mut self) -> UnsortedRun;
 
+    /// Takes back the room of what [`StateTable::take_sealed`] gave, once that is stored: the next seal needs as much, and
+    /// to touch new memory takes longer than to encode what goes there.
+    fn take_back(&mut self, _emptied: UnsortedRun) {}
+
+    /// Lets go of that room: memory is short.
+    fn release_room(&mut self) {}
+
     /// Fills the state from the merged content of a checkpoint: into the table while it has less than `budget` bytes,
     /// then into the store.
     ///

@@ -277,6 +277,14 @@ impl TaskState {
         self.tables.iter().map(|t| t.borrow_mut().take_sealed()).collect()
     }
 
+    /// Gives the state at this place of [`TaskState::take_sealed`] its sealed entries back, stored and emptied by
+    /// [`RunRef::store`](crate::checkpoint::RunRef::store): the next seal goes where they were.
+    pub fn take_back(&mut self, at: usize, emptied: UnsortedRun) {
+        if let Some(table) = self.tables.get(at) {
+            table.borrow_mut().take_back(emptied);
+        }
+    }
+
     /// Fills the state `name` from the merged content of a checkpoint.
     ///
     /// # Errors
@@ -322,7 +330,22 @@ impl TaskState {
 
     /// Whether nothing may be added until a run is stored, while `storing` bytes of runs are on their way.
     pub fn waits(&self, storing: usize) -> bool {
-        storing > self.budget.run_bytes / 2 && self.budget.due(self.memory_bytes(), storing) == Due::Wait
+        storing > self.budget.run_bytes / 2 && self.due(storing).1 == Due::Wait
+    }
+
+    /// Memory of the states and what is due because of it. Room for the next seal goes before anything is.
+    fn due(&self, storing: usize) -> (usize, Due) {
+        let due = || {
+            let memory = self.memory_bytes();
+            (memory, self.budget.due(memory, storing))
+        };
+        match due() {
+            (memory, Due::Nothing) => (memory, Due::Nothing),
+            _ => {
+                self.tables.iter().for_each(|t| t.borrow_mut().release_room());
+                due()
+            }
+        }
     }
 
     /// Spills a slice if the budget is exceeded: of the largest state first. Called between batches, while `storing` bytes
@@ -331,10 +354,7 @@ impl TaskState {
     /// # Errors
     /// A value that cannot be encoded, and the errors of the store.
     pub fn spill(&mut self, storing: usize) -> Result<Spilled> {
-        let before = self.memory_bytes();
-        let Due::Spill { target, slice_bytes } = self.budget.due(before, storing) else {
-            return Ok(Spilled::default());
-        };
+        let (before, Due::Spill { target, slice_bytes }) = self.due(storing) else { return Ok(Spilled::default()) };
         let mut by_size: Vec<_> =
             (0..self.tables.len()).map(|at| (self.tables[at].borrow().memory_bytes(), at)).collect();
         by_size.sort_unstable_by(|a, b| b.cmp(a));

@@ -253,10 +253,11 @@ impl Checkpointed {
     {
         content.task.begin_seal()?;
         while !content.task.seal_slice(SLICE_ENTRIES)? {}
-        for sealed in content.task.take_sealed() {
-            let run = RunRef::store(sealed, self.names.next_run(), &self.storage)?;
+        for (at, mut sealed) in content.task.take_sealed().into_iter().enumerate() {
+            let run = RunRef::store(&mut sealed, self.names.next_run(), &self.storage)?;
             outcome.seals += run.as_ref().map_or(0, |run| run.summary.bytes);
             self.chain.runs.extend(run);
+            content.task.take_back(at, sealed);
         }
         outcome.look_at_chain(&self.chain);
         let manifest = self.manifest(content)?;

@@ -61,7 +61,7 @@ pub(super) fn claim(
         let before = base.sinks.get(name).map(|sink| sink.to_replay.clone()).unwrap_or_default();
         let records = records_to_replay(&before, committer.as_ref(), plan, storage)
             .map_err(|e| e.at(format!("sink `{name}`")))?;
-        let stored = RunRef::store(replay_run(&records)?, names.next_run(), storage)?;
+        let stored = RunRef::store(&mut replay_run(&records)?, names.next_run(), storage)?;
         if !records.is_empty() {
             to_replay.insert(name.clone(), by_subtask(records));
         }

@@ -1,6 +1,10 @@
 //! A keyed task: reads its inputs, aligns barriers, advances time, and drives one keyed operator and the chain behind it.
 
-use super::{Flow, Gate, Step, Task, Watch, mailbox::TaskMessage, sealing::Sealing};
+use super::{
+    Flow, Gate, Step, Task, Watch,
+    mailbox::TaskMessage,
+    sealing::{Emptied, Sealing},
+};
 use crate::{
     metrics::{StateReading, TaskCounts, TaskReading},
     operator::{ChainSeal, Control, Input, Message},
@@ -249,7 +253,11 @@ impl KeyedTask {
     fn read_mailbox(&mut self) -> Result<bool> {
         while let Ok(message) = self.mailbox.try_recv() {
             match message {
-                TaskMessage::Submitted(completion) => self.sealing.complete(completion)?,
+                TaskMessage::Submitted(completion) => {
+                    if let Some(Emptied { state, entries }) = self.sealing.complete(completion)? {
+                        self.body.state().take_back(state, entries);
+                    }
+                }
                 TaskMessage::Completed => {
                     self.body.state().completed();
                     self.sealing.completed();

@@ -22,6 +22,7 @@ use gress_state::{
         Chain, CheckpointStorage, FileNames, OperatorState, PendingTransaction, RunRef, StateSnapshot, TaskSnapshot,
         plan_fold,
     },
+    run::UnsortedRun,
     ttl::Expiry,
 };
 use std::{
@@ -31,8 +32,12 @@ use std::{
     time::Duration,
 };
 
-/// Entries that one step encodes for a checkpoint.
+/// Entries of each state that one step encodes for a checkpoint at most.
 const SLICE_ENTRIES: usize = 4096;
+/// How long a step goes on encoding, whatever entries take: events wait for it.
+const SLICE_TIME: Duration = Duration::from_micros(50);
+/// Entries of each state that are encoded between two looks at the clock.
+const PIECE_ENTRIES: usize = 64;
 
 /// What a task contributes to a checkpoint, all of it durable.
 #[derive(Debug)]
@@ -65,14 +70,23 @@ impl AddAssign for Written {
     }
 }
 
+/// A run, unless it is empty, and what its entries were in.
+type Stored = (Option<RunRef>, Option<UnsortedRun>);
+
 /// The end of a piece of work that [`Sealing`] submitted.
 pub(crate) enum Completion {
     /// A run of a state is stored.
-    Stored { state: usize, ticket: u64, run: Result<Option<RunRef>> },
+    Stored { state: usize, ticket: u64, stored: Result<Stored> },
     /// A transaction is prepared, and what must be replayed is stored.
     Prepared { sink: String, outcome: Result<(Option<PendingTransaction>, Option<RunRef>)> },
     /// Runs of a state were merged.
     Folded { state: usize, runs: Range<usize>, outcome: Result<Option<RunRef>> },
+}
+
+/// What was sealed of a state, stored and emptied: for [`TaskState::take_back`].
+pub(crate) struct Emptied {
+    pub state: usize,
+    pub entries: UnsortedRun,
 }
 
 /// Where the parts of a checkpoint go, and where their ends are told.
@@ -227,12 +241,12 @@ impl Sealing {
         let last_ticket = self.next_ticket;
         self.next_ticket += 1;
         let sinks_outstanding = seal.sinks.len();
-        for SealedSink { name, prepare, to_replay } in seal.sinks {
+        for SealedSink { name, prepare, mut to_replay } in seal.sinks {
             let file = self.names.next_run();
             submit.work(move |storage| {
                 let outcome = catch_panic(|| {
                     let transaction = prepare.map(|prepare| prepare()).transpose()?;
-                    Ok((transaction, RunRef::store(to_replay, file, storage)?))
+                    Ok((transaction, RunRef::store(&mut to_replay, file, storage)?))
                 });
                 Completion::Prepared { sink: name, outcome }
             });
@@ -254,15 +268,25 @@ impl Sealing {
             return Ok(false);
         }
         let since = self.meter.now();
-        if state.seal_slice(SLICE_ENTRIES)? {
+        let mut pieces = SLICE_ENTRIES / PIECE_ENTRIES;
+        let all_encoded = loop {
+            let all_encoded = state.seal_slice(PIECE_ENTRIES)?;
+            pieces -= 1;
+            if all_encoded || pieces == 0 || self.meter.now().saturating_sub(since) >= SLICE_TIME {
+                break all_encoded;
+            }
+        };
+        if all_encoded {
             pending.encoded = true;
-            for (at, sealed) in state.take_sealed().into_iter().enumerate() {
+            for (at, mut sealed) in state.take_sealed().into_iter().enumerate() {
                 let (name, ticket) = (self.names.next_run(), pending.last_ticket);
                 if let Some(arriving) = self.states[at].arriving.iter_mut().find(|a| a.ticket == ticket) {
                     arriving.bytes = sealed.memory_bytes();
                     self.storing_bytes += arriving.bytes;
                 }
-                store(submit, at, ticket, move |storage| RunRef::store(sealed, name, storage));
+                store(submit, at, ticket, move |storage| {
+                    Ok((RunRef::store(&mut sealed, name, storage)?, Some(sealed)))
+                });
             }
             pending.sealed_at = self.meter.now();
         }
@@ -281,15 +305,20 @@ impl Sealing {
             self.next_ticket += 1;
             self.storing_bytes += bytes.len();
             self.states[at].arriving.push_back(Arriving { ticket, bytes: bytes.len(), stored: None });
-            store(submit, at, ticket, move |storage| RunRef::store_bytes(bytes, name, storage).map(Some));
+            store(submit, at, ticket, move |storage| {
+                let run = RunRef::store_bytes(bytes, name, storage)?;
+                Ok((Some(run), None))
+            });
         }
     }
 
-    /// Takes the end of a piece of work.
-    pub(crate) fn complete(&mut self, completion: Completion) -> Result<()> {
+    /// Takes the end of a piece of work. Gives what it has emptied.
+    pub(crate) fn complete(&mut self, completion: Completion) -> Result<Option<Emptied>> {
+        let mut given_back = None;
         match completion {
-            Completion::Stored { state, ticket, run } => {
-                let run = run?;
+            Completion::Stored { state, ticket, stored } => {
+                let (run, emptied) = stored?;
+                given_back = emptied.map(|entries| Emptied { state, entries });
                 let arriving = self.states[state].arriving.iter_mut().find(|a| a.ticket == ticket);
                 if let Some(arriving) = arriving {
                     self.storing_bytes -= arriving.bytes;
@@ -315,7 +344,7 @@ impl Sealing {
             }
         }
         self.acknowledge_if_done();
-        Ok(())
+        Ok(given_back)
     }
 
     /// Acknowledges the checkpoint under way once all its parts are durable.
@@ -381,7 +410,7 @@ fn store(
     submit: &Submit,
     state: usize,
     ticket: u64,
-    work: impl FnOnce(&dyn CheckpointStorage) -> Result<Option<RunRef>> + Send + 'static,
+    work: impl FnOnce(&dyn CheckpointStorage) -> Result<Stored> + Send + 'static,
 ) {
-    submit.work(move |storage| Completion::Stored { state, ticket, run: catch_panic(|| work(storage)) });
+    submit.work(move |storage| Completion::Stored { state, ticket, stored: catch_panic(|| work(storage)) });
 }

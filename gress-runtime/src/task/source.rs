@@ -46,7 +46,7 @@ impl<T> SourceTask<T> {
     fn read_mailbox(&mut self) -> Result<bool> {
         while let Ok(message) = self.mailbox.try_recv() {
             match message {
-                TaskMessage::Submitted(completion) => self.sealing.complete(completion)?,
+                TaskMessage::Submitted(completion) => drop(self.sealing.complete(completion)?),
                 TaskMessage::Completed => self.sealing.completed(),
                 TaskMessage::Shutdown => self.shutdown = true,
                 TaskMessage::Abort => return Ok(true),

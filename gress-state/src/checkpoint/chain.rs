@@ -41,18 +41,20 @@ pub struct RunRef {
 
 impl RunRef {
     /// Writes entries as a run and stores it: as a file `name`, or in the reference itself where it is small. `None` if
-    /// there are no entries.
+    /// there are no entries. Leaves `entries` empty, with the room that more than a few took.
     ///
     /// # Errors
     /// Those of the storage.
-    pub fn store(mut entries: UnsortedRun, name: String, storage: &dyn CheckpointStorage) -> Result<Option<RunRef>> {
+    pub fn store(entries: &mut UnsortedRun, name: String, storage: &dyn CheckpointStorage) -> Result<Option<RunRef>> {
         if entries.encoded_bytes() <= INLINE_BYTES_MAX {
             return match entries.is_empty() {
                 true => Ok(None),
-                false => RunRef::store_bytes(entries.into_bytes()?, name, storage).map(Some),
+                false => RunRef::store_bytes(std::mem::take(entries).into_bytes()?, name, storage).map(Some),
             };
         }
-        put(&name, storage, &mut |writer| entries.write(writer))
+        let run = put(&name, storage, &mut |writer| entries.write(writer))?;
+        entries.clear();
+        Ok(run)
     }
 
     /// Stores a run that is written already, as [`RunRef::store`] does.

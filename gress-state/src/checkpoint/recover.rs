@@ -106,7 +106,7 @@ mod tests {
                 };
                 entries.put(append, append).unwrap();
             }
-            let run = RunRef::store(entries, format!("{id}.run"), &storage).unwrap().unwrap();
+            let run = RunRef::store(&mut entries, format!("{id}.run"), &storage).unwrap().unwrap();
             let state = StateSnapshot {
                 name: StateName::new("op", "state"),
                 description: StateDescription::of::<u64, u64>(StateKind::Value),

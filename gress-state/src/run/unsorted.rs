@@ -135,11 +135,30 @@ impl UnsortedRun {
         push_length(rest_len, &mut self.bytes);
     }
 
-    /// Makes room for so many more entries of about this memory each. Room that is not used takes no memory.
+    /// Makes room in an empty run for so many entries of about this memory each. Room that is not used takes no memory.
     pub(crate) fn reserve(&mut self, entries: usize, entry_bytes: usize) {
-        self.entries.reserve_exact(entries);
         let entry_bytes = entry_bytes.saturating_sub(size_of::<Place>());
-        self.bytes.reserve_exact(entries.saturating_mul(entry_bytes + entry_bytes / 16));
+        let bytes = entries.saturating_mul(entry_bytes + entry_bytes / 16);
+        // A run that has too little room gives it back first: to grow it would copy what is in it.
+        if self.entries.capacity() < entries {
+            self.entries = Vec::new();
+            self.entries.reserve_exact(entries);
+        }
+        if self.bytes.capacity() < bytes {
+            self.bytes = Vec::new();
+            self.bytes.reserve_exact(bytes);
+        }
+    }
+
+    /// Takes all entries out. The room that they took stays.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.entries.clear();
+    }
+
+    /// Memory that there is room for, used or not.
+    pub(crate) fn room_bytes(&self) -> usize {
+        self.bytes.capacity() + self.entries.capacity() * size_of::<Place>()
     }
 
     /// Whether there are no entries.
@@ -307,6 +326,20 @@ mod tests {
             run.put(bytes(&n.to_be_bytes()), bytes(b"12")).unwrap();
         }
         assert_eq!(run.memory_bytes(), 1_000 * (8 + 2 + 18));
+    }
+
+    #[test]
+    fn room_outlasts_its_entries_and_makes_way_for_more() {
+        let mut run = UnsortedRun::default();
+        run.reserve(100, 32);
+        let room = run.room_bytes();
+        assert!(room >= 100 * 32);
+        (0..100_u64).for_each(|n| run.put(bytes(&n.to_be_bytes()), bytes(b"12")).unwrap());
+        run.clear();
+        run.reserve(50, 32);
+        assert_eq!((run.len(), run.memory_bytes(), run.room_bytes()), (0, 0, room), "what fits is not allocated anew");
+        run.reserve(1_000, 32);
+        assert!((1_000 * 32..1_100 * 32).contains(&run.room_bytes()), "{}", run.room_bytes());
     }
 
     proptest! {

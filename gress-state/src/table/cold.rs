@@ -87,6 +87,8 @@ pub(crate) struct Cold {
     store: Option<Box<dyn StateStore>>,
     /// What the seal under way has encoded.
     pub sealed: UnsortedRun,
+    /// What the seal before took, empty, for the next one; never with a store, where memory is short.
+    room: UnsortedRun,
     /// Memory of an entry of the seal before, about.
     sealed_entry_bytes: usize,
     /// Whether room is kept for what the next seal will encode.
@@ -112,6 +114,7 @@ impl Cold {
             backend,
             store: None,
             sealed: UnsortedRun::default(),
+            room: UnsortedRun::default(),
             sealed_entry_bytes: SEALED_ENTRY_BYTES,
             keeps_room: false,
             waiting: UnsortedRun::default(),
@@ -162,6 +165,7 @@ impl Cold {
     /// The store, opened if need be.
     pub(crate) fn store_for_spill(&mut self) -> Result<&dyn StateStore> {
         if self.store.is_none() {
+            self.release_room();
             self.store = Some(self.backend.open_store(&self.name, self.expiry.as_ref())?);
         }
         self.store.as_deref().ok_or_else(|| Error::storage("the store was not opened"))
@@ -207,7 +211,7 @@ impl Cold {
 
     /// Room that is kept for so many dirty entries.
     pub(crate) fn to_be_sealed_bytes(&self, dirty_entries: usize) -> usize {
-        dirty_entries * self.dirty_entry_bytes()
+        (dirty_entries * self.dirty_entry_bytes()).max(self.room.room_bytes())
     }
 
     /// Checks that the seal before was taken: runs that were spilled since would hide what it holds, if it came later.
@@ -215,7 +219,12 @@ impl Cold {
     pub(crate) fn begin_seal(&mut self, all_encoded: bool, entries: usize) -> Result<()> {
         match all_encoded && self.sealed.is_empty() {
             true => {
-                // What grows step by step is copied at each, and then twice there.
+                self.sealed = std::mem::take(&mut self.room);
+                if self.sealed.room_bytes() / 4 > entries.saturating_mul(self.sealed_entry_bytes) {
+                    self.sealed = UnsortedRun::default();
+                }
+                // What grows step by step is copied at each, and then twice there. A little more than is needed is enough
+                // for the next seal, too.
                 self.sealed.reserve(entries, self.sealed_entry_bytes);
                 Ok(())
             }
@@ -231,6 +240,18 @@ impl Cold {
             self.sealed_entry_bytes = self.sealed.memory_bytes().div_ceil(self.sealed.len());
         }
         std::mem::take(&mut self.sealed)
+    }
+
+    /// See [`StateTable::take_back`](super::StateTable::take_back).
+    pub(crate) fn take_back(&mut self, emptied: UnsortedRun) {
+        if self.store.is_none() && emptied.is_empty() {
+            self.room = emptied;
+        }
+    }
+
+    /// See [`StateTable::release_room`](super::StateTable::release_room).
+    pub(crate) fn release_room(&mut self) {
+        self.room = UnsortedRun::default();
     }
 
     /// What `decode` makes of the `V` that the store has under the key that `key` appends; `None` if there is none.

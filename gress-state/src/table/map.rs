@@ -444,6 +444,14 @@ impl<K: StateKey, E: MapKey, V: StateValue> StateTable for MapTable<K, E, V> {
         self.values.cold.take_sealed()
     }
 
+    fn take_back(&mut self, emptied: UnsortedRun) {
+        self.values.cold.take_back(emptied);
+    }
+
+    fn release_room(&mut self) {
+        self.values.cold.release_room();
+    }
+
     fn restore(&mut self, content: &mut dyn RunCursor, budget: usize) -> Result<()> {
         let MapTable { values, heads, head_bytes, emptied, .. } = self;
         let mut last: Option<Rc<Head<K>>> = None;

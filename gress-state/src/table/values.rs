@@ -421,6 +421,14 @@ impl<K: StoredKey, V: StateValue> StateTable for ValueTable<K, V> {
         self.cold.take_sealed()
     }
 
+    fn take_back(&mut self, emptied: UnsortedRun) {
+        self.cold.take_back(emptied);
+    }
+
+    fn release_room(&mut self) {
+        self.cold.release_room();
+    }
+
     fn restore(&mut self, content: &mut dyn RunCursor, budget: usize) -> Result<()> {
         self.fill(content, budget, |table, store_key| K::of_store_key(store_key, &table.cold))
     }

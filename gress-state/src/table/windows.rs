@@ -289,6 +289,14 @@ impl<K: StateKey, V: StateValue> StateTable for WindowTable<K, V> {
         self.cold.take_sealed()
     }
 
+    fn take_back(&mut self, emptied: UnsortedRun) {
+        self.cold.take_back(emptied);
+    }
+
+    fn release_room(&mut self) {
+        self.cold.release_room();
+    }
+
     fn restore(&mut self, content: &mut dyn RunCursor, budget: usize) -> Result<()> {
         let mut memory = self.memory_bytes();
         while let Some(entry) = content.next()? {

@@ -7,4 +7,5 @@ mod expired_scans;
 mod expired_values;
 mod hostile_names;
 mod key_value;
+mod seal_room;
 mod state;

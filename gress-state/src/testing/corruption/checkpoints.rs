@@ -31,8 +31,8 @@ impl Corruptible for CheckpointsOfATask {
         let mut versions = Vec::new();
         for number in 1..=CHECKPOINTS {
             task.work(number)?;
-            for (chain, sealed) in chains.iter_mut().zip(task.seal()?) {
-                chain.runs.extend(RunRef::store(sealed, names.next_run(), &storage)?);
+            for (chain, mut sealed) in chains.iter_mut().zip(task.seal()?) {
+                chain.runs.extend(RunRef::store(&mut sealed, names.next_run(), &storage)?);
             }
             if number == 3 {
                 for chain in &mut chains {

@@ -128,12 +128,17 @@ impl Task {
         let lens = self.sealing.take().expect("a seal is under way");
         let names = self.state.describe();
         let mut checkpoint = Checkpoint::default();
-        for ((((name, description), sealed), runs), len) in
-            names.into_iter().zip(self.state.take_sealed()).zip(&mut self.runs).zip(lens)
+        let sealed = self.state.take_sealed().into_iter().enumerate();
+        for ((((name, description), (at, mut sealed)), runs), len) in
+            names.into_iter().zip(sealed).zip(&mut self.runs).zip(lens)
         {
             if !sealed.is_empty() {
-                runs[len - 1] = Some(sealed.into_bytes()?);
+                let mut writer = RunWriter::new(Vec::new())?;
+                sealed.write(&mut writer)?;
+                runs[len - 1] = Some(writer.finish()?.0);
+                sealed.clear();
             }
+            self.state.take_back(at, sealed);
             checkpoint.states.push((name, description, runs[..len].iter().flatten().cloned().collect()));
         }
         self.state.completed();
