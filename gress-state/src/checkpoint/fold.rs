@@ -6,7 +6,7 @@
 //!  └────── a quarter heavier than the base: all become the new base
 //! ```
 //!
-//! Nothing is merged before it must be: what a merge writes is uploaded, and a recovery reads many runs as quickly as few.
+//! Nothing is merged before it must be: what a merge writes is uploaded, each time, and many runs are read but once, at a start.
 
 use super::chain::INLINE_BYTES_MAX;
 use std::{cmp::Ordering, ops::Range};
