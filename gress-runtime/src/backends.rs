@@ -103,8 +103,8 @@ mod tests {
         let explicit = config(&settings);
         let parts = budget::divide(&explicit, 2).unwrap();
         let options = resolved_options(&explicit, &parts).unwrap().effective();
-        assert_eq!((options.block_cache_size, options.db_write_buffer_size), (ByteSize(0), ByteSize::mib(90)));
-        assert_eq!(options.write_buffer_size, ByteSize::mib(45));
+        assert_eq!((options.block_cache_size, options.db_write_buffer_size), (ByteSize(0), ByteSize::mib(60)));
+        assert_eq!(options.write_buffer_size, ByteSize::mib(30));
         let parts = budget::divide(&config(&[]), 2).unwrap();
         let preset = resolved_options(&config(&[]), &parts).unwrap().effective();
         assert_eq!(preset, gress_state_rocksdb::Preset::Balanced.options());

@@ -83,7 +83,7 @@ fn explain_shows_presets_and_what_memory_stands_for() {
         ("compression", "zstd preset large-state"),
         ("block_size", "8KiB job.yaml:5"),
         ("block_cache_size", "140MiB derived from state.memory"),
-        ("db_write_buffer_size", "60MiB derived from state.memory"),
+        ("db_write_buffer_size", "40MiB derived from state.memory"),
     ] {
         let key = format!("state.rocksdb.{key}");
         assert_eq!(row(&table, &key), format!("{key} {told}"));
