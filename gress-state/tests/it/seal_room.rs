@@ -26,7 +26,7 @@ impl Counters {
         let backend = TaskBackend::new(Arc::new(MemoryFactory), scratch.path().join("state"));
         let mut state = TaskState::new("op", backend, budget_bytes).with_seals();
         let seen = state.value("seen");
-        let storage = LocalStorage::new(&scratch.path().join("checkpoints"));
+        let storage = LocalStorage::new(scratch.path().join("checkpoints"));
         storage.prepare()?;
         Ok(Counters { state, seen, keys: KeyMaker::default(), storage, sealed: 0, _scratch: scratch })
     }
