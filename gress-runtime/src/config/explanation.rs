@@ -264,7 +264,7 @@ mod tests {
             ("state.rocksdb.max_sub_compactions", "3 from flights.yaml:3"),
             ("state.rocksdb.max_background_jobs", "8 from preset low-latency"),
             ("state.rocksdb.block_cache_size", "140MiB from derived from state.memory"),
-            ("state.rocksdb.write_buffer_size", "30MiB from derived from state.rocksdb.db_write_buffer_size"),
+            ("state.rocksdb.write_buffer_size", "20MiB from derived from state.rocksdb.db_write_buffer_size"),
             ("state.rocksdb.enable_latency_tracking", "false from derived from state.rocksdb.enable_statistics"),
             ("budget.table", "240MiB from derived from state.memory"),
             ("budget.table_of_each_task", "120MiB from derived from budget.table"),
