@@ -100,7 +100,7 @@ impl<K: StateKey, T, O: KeyedOperator<K, T>> KeyedBody<K, T, O> {
 
     /// Has what the next events will look for fetched and in the caches; `rest` follows after `handled` events.
     fn bring_near(&mut self, rest: &[Keyed<K, T>], handled: usize) -> Result<()> {
-        if handled % TaskState::FETCH_AHEAD == 0 {
+        if handled.is_multiple_of(TaskState::FETCH_AHEAD) {
             self.operator.fetch(&rest[..rest.len().min(TaskState::FETCH_AHEAD)])?;
         }
         self.operator.look_ahead(&self.hashes, handled);
@@ -114,10 +114,10 @@ impl<K: StateKey, T, O: KeyedOperator<K, T>> KeyedBody<K, T, O> {
         self.hashes.clear();
         self.hashes.extend(events.iter().map(|keyed| keyed.key.hash()));
         let mut drained = events.drain(..);
-        let mut handled = 0;
+        let mut handled = 0_usize;
         loop {
             let rest = drained.as_slice();
-            if handled % TaskState::LOOK_AHEAD == 0 && !rest.is_empty() {
+            if handled.is_multiple_of(TaskState::LOOK_AHEAD) && !rest.is_empty() {
                 self.bring_near(rest, handled)?;
             }
             let Some(keyed) = drained.next() else { break };
