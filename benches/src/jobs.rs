@@ -93,10 +93,18 @@ impl Comparison {
         }
     }
 
+    /// Fails where it cannot run.
+    pub(crate) fn check(self) -> Result<()> {
+        if self.is_large() { limited::check(large::LIMIT) } else { Ok(()) }
+    }
+
+    fn is_large(self) -> bool {
+        matches!(self, Comparison::LargeUniform | Comparison::LargeZipf)
+    }
+
     /// Runs it on one engine; `None` where that makes no sense.
     pub(crate) fn run(self, engine: Engine, workload: &Workload, seed: u64) -> Result<Option<Sample>> {
-        let large = matches!(self, Comparison::LargeUniform | Comparison::LargeZipf);
-        match large && large::runs_on(engine) {
+        match self.is_large() && large::runs_on(engine) {
             true => {
                 let errand = Errand { comparison: self, engine, events: workload.events, seed };
                 limited::run(errand, large::LIMIT).map(Some)

@@ -55,6 +55,11 @@ pub(crate) fn run(errand: Errand, limit: ByteSize) -> Result<Sample> {
     Ok(Sample { events, wall, cpu, checkpoints })
 }
 
+/// Fails where the memory of a process cannot be limited.
+pub(crate) fn check(limit: ByteSize) -> Result<()> {
+    Group::create(limit).map(drop)
+}
+
 /// What the child process does: reads its errand, prints its measure.
 pub(crate) fn serve() -> Result<()> {
     let mut text = String::new();

@@ -40,6 +40,8 @@ impl Compare {
             return Err(Error::argument("`--events` and `--rounds` must be at least 1"));
         }
         let all = if self.workloads.is_empty() { Comparison::value_variants() } else { &self.workloads };
+        // Before the first of them has run for minutes.
+        all.iter().try_for_each(|comparison| comparison.check())?;
         let mut report = Report::new("compare");
         report.setting("rounds", rounds);
         report.setting("state.memory on RocksDB", MEMORY);
